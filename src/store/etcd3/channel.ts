@@ -1,0 +1,71 @@
+import type {
+  DescMessage,
+  DescMethodBiDiStreaming,
+  DescMethodUnary,
+  MessageInitShape,
+  MessageShape,
+} from "@bufbuild/protobuf";
+import type { GrpcError } from "./grpc-error.ts";
+
+/**
+ * gRPC to one endpoint: what the driver needs of it and nothing more. The one in use is
+ * `http2-channel.ts`; the tests hold it and one over `@grpc/grpc-js` to the same suite.
+ *
+ * Every failure is a `GrpcError`, but for an abort by the caller, which is `signal.reason`. A
+ * channel connects when it is first used and again whenever it is used after its connection broke;
+ * it never retries a call. Neither its socket nor its timers keep the process alive.
+ */
+export interface Channel {
+  /** One request, one answer. */
+  unary<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    request: MessageInitShape<I>,
+    options: UnaryOptions,
+  ): Promise<MessageShape<O>>;
+
+  /** Opens a stream in both directions; the observer is never called before this returns. */
+  duplex<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodBiDiStreaming<I, O>,
+    options: DuplexOptions,
+    observer: DuplexObserver<MessageShape<O>>,
+  ): Duplex<MessageInitShape<I>>;
+
+  /** Drops the connection: whatever is under way on it fails with `UNAVAILABLE`. The next use connects anew. */
+  disconnect(reason: Error): void;
+
+  /** Ends the channel for good: what is under way fails, later calls too. Resolves when the socket is gone. */
+  close(): Promise<void>;
+}
+
+export type Metadata = Readonly<Record<string, string>>;
+
+export interface UnaryOptions {
+  readonly signal?: AbortSignal | undefined;
+
+  /** Covers connecting, too; then `DEADLINE_EXCEEDED`. Sent as `grpc-timeout`. */
+  readonly deadlineMs: number;
+
+  readonly metadata?: Metadata | undefined;
+}
+
+export interface DuplexOptions {
+  /** How long connecting may take; then the stream ends with `UNAVAILABLE`. */
+  readonly connectTimeoutMs: number;
+
+  readonly metadata?: Metadata | undefined;
+}
+
+export interface DuplexObserver<O> {
+  message(message: O): void;
+
+  /** The stream is over, for whatever reason but our own `cancel()`; called once, and nothing after it. An orderly end by the server that was not asked for is `UNAVAILABLE`. */
+  ended(error: GrpcError): void;
+}
+
+export interface Duplex<I> {
+  /** Sends a message, or keeps it until the stream can take it. Does nothing once the stream is over. */
+  send(message: I): void;
+
+  /** Ends the stream without a word to the observer. Idempotent. */
+  cancel(): void;
+}

@@ -1,0 +1,229 @@
+import type { Clock } from "../async/clock.ts";
+
+/**
+ * The one seam between this package and the place that keeps the records.
+ *
+ * A store knows services by name and keeps, for each, at most one *info* record and any number of
+ * *host* records by id (the host's uuid). It does not know what is inside a record. Every change
+ * gets a revision, a whole number that only grows within one store's life.
+ *
+ * This file is the contract; the suite in `testing/store-contract.ts` holds every driver to it.
+ *
+ * - Failures reject with a `DiscoveryError`: `UNAVAILABLE`, `TIMEOUT`, `UNAUTHENTICATED`,
+ *   `PERMISSION_DENIED` (its message names the key), `INVALID_ARGUMENT` (the store refuses the
+ *   request as such) or `CLOSED`; an abort rejects with `signal.reason`, untouched.
+ * - Nothing a store does in the background ends in an unhandled rejection, an `error` event, or
+ *   keeps the process alive.
+ * - Service names and host ids are valid when they come here (`model/keys.ts`); whatever else lies
+ *   in the ranges is left out of every answer.
+ */
+export interface Store {
+  /** What this driver can do; the contract suite tests what is declared. */
+  readonly capabilities: StoreCapabilities;
+
+  /** The time that leases, back-offs and deadlines of this store go by. */
+  readonly clock: Clock;
+
+  /**
+   * Reads records of one service, all at one revision. Linearizable: it sees every write that was
+   * acknowledged before it was called. One round trip for up to 1,000 hosts.
+   */
+  read(service: string, selection: Selection, options: CallOptions): Promise<Listing>;
+
+  /** The names of the services that have a record, each once, sorted by their bytes. */
+  services(options: CallOptions & { readonly alive: boolean }): Promise<string[]>;
+
+  /**
+   * Changes records of one service: all changes, at one revision, if every condition holds, else
+   * none. A failed call may have been carried out or not. Writes asked for in the same tick may
+   * travel together; they never make each other fail, and those that touch the same record are
+   * carried out in the order in which they were asked for.
+   */
+  write(write: Write, options: CallOptions): Promise<WriteResult>;
+
+  /**
+   * Opens a session: host records written under it are deleted by the store when it is lost.
+   * Aborting, or closing the store, while it is being opened leaves none behind.
+   */
+  openSession(options: CallOptions & { readonly ttlSeconds: number }): Promise<Session>;
+
+  /**
+   * Follows the records of one service from a revision on, through every disconnect, until it is
+   * closed or the observer is told that it has ended. Does no I/O before it returns and never
+   * calls the observer before it returns.
+   */
+  watch(target: WatchTarget, observer: WatchObserver): Watch;
+
+  /**
+   * Ends everything that is under way: calls reject with `CLOSED`, sessions that are still open are
+   * revoked where the store can be reached (bounded), watches fall silent. Idempotent. No timer
+   * and no socket is left when it resolves.
+   */
+  close(): Promise<void>;
+}
+
+export interface StoreCapabilities {
+  /** Several changes of one {@link Write} become visible at once, or not at all. */
+  readonly atomicWrites: boolean;
+
+  /** Info and hosts of one service are read in one round trip, at one revision. */
+  readonly oneRoundTrip: boolean;
+
+  /** A watch tells why a host record was deleted. */
+  readonly reasons: boolean;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+
+  /** How long the call may take in all, fail-over included; then it rejects with `TIMEOUT`, or with `UNAVAILABLE` if no endpoint could be reached at all. */
+  readonly timeoutMs: number;
+}
+
+/** Which records of a service. */
+export interface Selection {
+  readonly info: boolean;
+
+  /** All hosts, these, or none. */
+  readonly hosts: "all" | readonly string[];
+}
+
+/** One record as it is stored. Reading its fields may decode it, so take what is needed only. */
+export interface StoredRecord {
+  /** The host's id; for an info, the service's name. */
+  readonly id: string;
+
+  /** The bytes as stored. Not to be changed. */
+  readonly value: Uint8Array;
+
+  /** The revision that wrote this value. */
+  readonly revision: number;
+}
+
+export interface Listing {
+  /** The revision at which all of this was true. A watch that goes on from here starts at `revision + 1`. */
+  readonly revision: number;
+  readonly info: StoredRecord | undefined;
+
+  /** Sorted by the bytes of their ids. */
+  readonly hosts: readonly StoredRecord[];
+}
+
+/** Names a record within a service: its info, or the host of that id. */
+export type RecordName = { readonly kind: "info" } | { readonly kind: "host"; readonly id: string };
+
+/** That a record was last written at this revision; 0: that there is no such record. */
+export interface Condition {
+  readonly record: RecordName;
+  readonly revision: number;
+}
+
+export type Change =
+  | { readonly kind: "put-info"; readonly value: Uint8Array }
+  | {
+      readonly kind: "put-host";
+      readonly id: string;
+      readonly value: Uint8Array;
+      /** The session that the record lives by; it must be of this store. */
+      readonly session: Session;
+    }
+  | {
+      /** Overwrites a record that is there, which keeps the session it lives by. Absent: not written. An operator's write, so without a session of its own. */
+      readonly kind: "replace-host";
+      readonly id: string;
+      readonly value: Uint8Array;
+    }
+  | { readonly kind: "delete-host"; readonly id: string };
+
+export interface Write {
+  readonly service: string;
+  readonly conditions: readonly Condition[];
+
+  /** At most 60, each of another record. */
+  readonly changes: readonly Change[];
+}
+
+export type WriteResult =
+  | {
+      readonly applied: true;
+      /** The revision that all changes got. (Where `atomicWrites` is not declared: the last one's.) */
+      readonly revision: number;
+    }
+  | {
+      readonly applied: false;
+      /** The records named by the conditions, as they were when these did not hold. */
+      readonly current: Listing;
+    };
+
+/** A lease: while it lives, so do the host records written under it. Kept alive by the driver. */
+export interface Session {
+  /** What the store granted, which may be more than was asked for. */
+  readonly ttlSeconds: number;
+
+  /** How long it lives for certain without another answer of the store; 0 when it is lost. */
+  readonly remainingMs: number;
+
+  /**
+   * Aborted when the session has ended: the store said so, or its time ran out with no answer.
+   * Its `reason` is a `DiscoveryError`. Also aborted by `close()`, with `CLOSED`.
+   */
+  readonly ended: AbortSignal;
+
+  /** Ends the session and with it its records, as far as the store can be reached. Idempotent, never rejects. */
+  close(options: CallOptions): Promise<void>;
+}
+
+export interface WatchTarget {
+  readonly service: string;
+
+  /** The service's info, its hosts, both, or one host. */
+  readonly part: "all" | "info" | { readonly host: string };
+
+  /** The first revision that is wanted. */
+  readonly from: number;
+}
+
+export interface Watch {
+  /** Ends it: the observer is not called again. Idempotent. */
+  close(): void;
+}
+
+/** Told by a watch, in order, never re-entrantly. What an observer throws is its own fault and is logged. */
+export interface WatchObserver {
+  /** The store has confirmed the watch, at first or again after {@link interrupted}. */
+  established(): void;
+
+  /** What happened at one revision. Revisions of one record only ever grow. */
+  changed(batch: WatchBatch): void;
+
+  /** The connection is gone; changes may be late. The driver goes on by itself. */
+  interrupted(error: Error): void;
+
+  /**
+   * The watch is over because it cannot promise completeness: list again, tell the difference, and
+   * watch anew from there. Nothing is called after this.
+   */
+  ended(reason: WatchEnd, error: Error): void;
+}
+
+/**
+ * - `compacted`: the store no longer has the revisions in between;
+ * - `replaced`: another cluster answers, or the store's revisions went back;
+ * - `refused`: the store does not let this user watch, or no longer.
+ */
+export type WatchEnd = "compacted" | "replaced" | "refused";
+
+export interface WatchBatch {
+  readonly revision: number;
+  readonly changes: readonly WatchChange[];
+}
+
+export type WatchChange =
+  | { readonly kind: "put"; readonly record: RecordName; readonly stored: StoredRecord }
+  | {
+      readonly kind: "delete";
+      readonly record: RecordName;
+      readonly revision: number;
+      /** Only where `reasons` is declared. */
+      readonly reason?: "unregistered" | "expired" | undefined;
+    };
