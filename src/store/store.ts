@@ -112,11 +112,14 @@ export interface Listing {
 /** Names a record within a service: its info, or the host of that id. */
 export type RecordName = { readonly kind: "info" } | { readonly kind: "host"; readonly id: string };
 
-/** That a record was last written at this revision; 0: that there is no such record. */
-export interface Condition {
-  readonly record: RecordName;
-  readonly revision: number;
-}
+/**
+ * What must be true of a record for a write to be carried out: that it was last written at this
+ * revision (0: that there is no such record), or that there is one and its bytes are these,
+ * whenever they were written.
+ */
+export type Condition =
+  | { readonly record: RecordName; readonly revision: number }
+  | { readonly record: RecordName; readonly value: Uint8Array };
 
 export type Change =
   | { readonly kind: "put-info"; readonly value: Uint8Array }
