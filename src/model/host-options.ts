@@ -1,0 +1,297 @@
+import { hostname as machineHostname } from "node:os";
+import { kindOf, quote, refuse } from "./refuse.ts";
+import { localAddressKind, urlHostname } from "./hostname.ts";
+import { encodeHost, type HostRecord } from "./record.ts";
+import { frozenStrings, isEmpty, noStrings, type Strings } from "./strings.ts";
+import { isUrlScheme, parsePort } from "./url.ts";
+
+/** What a host says about itself when it registers. Hostnames may be IPv6 addresses, without brackets. */
+export interface HostOptions {
+  /** The hostname that resolves from everywhere. A public host needs one; a private host's is its `privateHostname` by default. */
+  readonly hostname?: string | undefined;
+
+  /** Ports behind `hostname` by URL scheme, such as `{ http: 80 }`. A private host's are its `privatePorts` by default. */
+  readonly ports?: Readonly<Record<string, number | string>> | undefined;
+
+  /** The hostname that resolves on the private network. Default: a private host's `hostname`, else `$HOSTNAME`, else the machine's hostname. */
+  readonly privateHostname?: string | undefined;
+
+  /** Ports behind `privateHostname`. Default: `ports`. */
+  readonly privatePorts?: Readonly<Record<string, number | string>> | undefined;
+
+  /** Whether it can be reached from outside the private network. Default: false. */
+  readonly public?: boolean | undefined;
+
+  /** Default: false. */
+  readonly critical?: boolean | undefined;
+
+  /** A label that lookups can be limited to. Default: none. */
+  readonly shard?: string | undefined;
+
+  /** The user that clients sign in with. A public host given neither user nor password takes those of its service. */
+  readonly user?: string | undefined;
+
+  readonly password?: string | undefined;
+
+  /** Its share of the work relative to other hosts: finite, above 0. Default: 1. */
+  readonly weight?: number | undefined;
+
+  /** What else others should know. Default: nothing. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+}
+
+/**
+ * What can be changed while a host is registered: absent or undefined leaves it as it is, `""` or
+ * `{}` clears it, so that its default holds again. Credentials are changed for all hosts of a
+ * service at once, with `rotateCredentials`.
+ */
+export interface HostChanges extends Omit<HostOptions, "public" | "user" | "password"> {
+  /** False: it gets new work again after it was made draining. */
+  readonly draining?: boolean | undefined;
+}
+
+/** What was given, with nothing filled in: empty is not given. */
+type GivenHost = Omit<HostRecord, "uuid" | "serviceName" | "draining">;
+
+/** A host that may be registered. */
+export interface PreparedHost {
+  /** What its owner gave; the defaults are worked out from it again at each update. */
+  readonly given: GivenHost;
+
+  readonly record: HostRecord;
+
+  /** What is probably a mistake but may be meant; each is one sentence. */
+  readonly warnings: readonly string[];
+}
+
+/** Where the defaults come from that are not in the options. */
+export interface HostDefaults {
+  /** A version 4 UUID, another one each time. */
+  readonly randomUuid: () => string;
+
+  /** What others on the private network call this machine. */
+  readonly machineHostname: () => string;
+}
+
+const systemDefaults: HostDefaults = {
+  randomUuid: () => crypto.randomUUID(),
+  machineHostname: () => process.env["HOSTNAME"] || machineHostname(),
+};
+
+/** The largest record in bytes. etcd takes 1.5 MB, but each record travels to every follower. */
+const maxRecordBytes = 65_536;
+
+/**
+ * The record of a host about to be registered under a service: its options checked, its defaults
+ * filled in, and an id of its own. Throws `INVALID_ARGUMENT` naming the field that is refused.
+ */
+export function prepareHost(
+  service: string,
+  options: HostOptions,
+  defaults: Partial<HostDefaults> = {},
+): PreparedHost {
+  const sources = { ...systemDefaults, ...defaults };
+  const given = readOptions(options, nothingGiven);
+  const faces = completeFaces(given, sources);
+  return prepared(given, {
+    ...given,
+    ...faces,
+    serviceName: service,
+    uuid: `${sources.randomUuid()}-${faces.privateHostname}`,
+    draining: false,
+  });
+}
+
+/**
+ * The record of a registered host after a change. It keeps its id and the credentials of its current
+ * record. Throws `INVALID_ARGUMENT` naming the field that is refused. Warns of what is new only.
+ */
+export function updateHost(
+  current: Pick<PreparedHost, "given" | "record">,
+  changes: HostChanges,
+  defaults: Partial<HostDefaults> = {},
+): PreparedHost {
+  for (const name of ["public", "user", "password"] as const) {
+    if ((changes as HostOptions | null | undefined)?.[name] !== undefined) {
+      refuse(
+        name,
+        name === "public"
+          ? "cannot be changed; unregister, and register anew"
+          : "cannot be changed for one host; use rotateCredentials",
+      );
+    }
+  }
+  const given = readOptions(changes, current.given);
+  const { uuid, serviceName, user, password, draining } = current.record;
+  const known = new Set(warningsOf(current.record));
+  const next = prepared(given, {
+    ...given,
+    ...completeFaces(given, { ...systemDefaults, ...defaults }),
+    uuid,
+    serviceName,
+    user,
+    password,
+    draining: readBoolean("draining", changes.draining, draining),
+  });
+  return { ...next, warnings: next.warnings.filter((warning) => !known.has(warning)) };
+}
+
+const nothingGiven: GivenHost = {
+  hostname: "",
+  ports: noStrings,
+  user: "",
+  password: "",
+  public: false,
+  privateHostname: "",
+  privatePorts: noStrings,
+  critical: false,
+  shard: "",
+};
+
+function readOptions(options: HostOptions, before: GivenHost): GivenHost {
+  if (typeof options !== "object" || options === null) {
+    refuse("host options", `must be an object, not ${kindOf(options)}`);
+  }
+  return {
+    hostname: readHostname("hostname", options.hostname, before.hostname),
+    ports: readPorts("ports", options.ports, before.ports),
+    user: readString("user", options.user, before.user),
+    password: readString("password", options.password, before.password),
+    public: readBoolean("public", options.public, before.public),
+    privateHostname: readHostname(
+      "privateHostname",
+      options.privateHostname,
+      before.privateHostname,
+    ),
+    privatePorts: readPorts("privatePorts", options.privatePorts, before.privatePorts),
+    critical: readBoolean("critical", options.critical, before.critical),
+    shard: readString("shard", options.shard, before.shard),
+    weight: readWeight(options.weight, before.weight),
+    metadata: readMetadata(options.metadata, before.metadata),
+  };
+}
+
+type Faces = Pick<HostRecord, "hostname" | "ports" | "privateHostname" | "privatePorts">;
+
+/** Fills in what was not given of the two faces of a host. A private host has one face only. */
+function completeFaces(given: GivenHost, { machineHostname }: HostDefaults): Faces {
+  if (given.public && given.hostname === "") {
+    refuse(
+      "hostname",
+      "a public host needs one; give the hostname that resolves from everywhere, or leave out public",
+    );
+  }
+  if (isEmpty(given.ports) && isEmpty(given.privatePorts)) {
+    refuse("ports", "a host needs at least one; give them by scheme, such as { http: 80 }");
+  }
+  const privateHostname =
+    given.privateHostname ||
+    (given.public ? "" : given.hostname) ||
+    readHostname("privateHostname (from $HOSTNAME or the machine)", machineHostname(), "");
+  return {
+    hostname: given.hostname || privateHostname,
+    ports: given.public || !isEmpty(given.ports) ? given.ports : given.privatePorts,
+    privateHostname,
+    privatePorts: isEmpty(given.privatePorts) ? given.ports : given.privatePorts,
+  };
+}
+
+function prepared(given: GivenHost, record: HostRecord): PreparedHost {
+  const { byteLength } = encodeHost(record);
+  if (byteLength > maxRecordBytes) {
+    refuse(
+      "host options",
+      `make a record of ${byteLength} bytes, above the limit of ${maxRecordBytes}; shorten the longest field, such as metadata`,
+    );
+  }
+  return { given, record, warnings: warningsOf(record) };
+}
+
+function warningsOf(record: HostRecord): string[] {
+  const hostnames = new Map([
+    [record.privateHostname, "privateHostname"],
+    [record.hostname, "hostname"],
+  ]);
+  return [...hostnames].flatMap(([hostname, field]) => {
+    const kind = localAddressKind(hostname);
+    return kind === undefined
+      ? []
+      : [`${field} ${quote(hostname)} is ${kind} address, which other machines cannot reach`];
+  });
+}
+
+function readString(field: string, value: unknown, before: string): string {
+  if (value === undefined) return before;
+  if (typeof value !== "string") refuse(field, `must be a string, not ${kindOf(value)}`);
+  return value.toWellFormed();
+}
+
+function readBoolean(field: string, value: unknown, before: boolean): boolean {
+  if (value === undefined) return before;
+  if (typeof value !== "boolean") refuse(field, `must be true or false, not ${kindOf(value)}`);
+  return value;
+}
+
+function readHostname(field: string, value: unknown, before: string): string {
+  const hostname = readString(field, value, before);
+  if (hostname === "" || urlHostname(hostname) !== undefined) return hostname;
+  refuse(
+    field,
+    `${quote(hostname)} is no hostname; give a DNS name or an IP address, IPv6 without brackets, and nothing else of a URL`,
+  );
+}
+
+function readPorts(field: string, value: unknown, before: Strings): Strings {
+  if (value === undefined) return before;
+  return frozenStrings(
+    readEntries(field, value, "{ http: 80 }").map(([name, port]) => {
+      if (!isUrlScheme(name))
+        refuse(
+          field,
+          `${quote(name)} cannot be the name of a port; use the scheme of its urls, such as "http"`,
+        );
+      const number =
+        typeof port === "number" || typeof port === "string" ? parsePort(String(port)) : undefined;
+      if (number !== undefined) return [name, String(number)];
+      refuse(
+        field,
+        `${quote(name)} must be a whole number from 1 to 65535, not ${typeof port === "string" ? quote(port) : typeof port === "number" ? port : kindOf(port)}`,
+      );
+    }),
+  );
+}
+
+function readWeight(value: unknown, before: number | undefined): number | undefined {
+  if (value === undefined) return before;
+  if (typeof value === "number" && value > 0 && Number.isFinite(value)) return value;
+  refuse(
+    "weight",
+    `must be a finite number above 0, not ${typeof value === "number" ? value : kindOf(value)}; a host that is to get no work is drained`,
+  );
+}
+
+function readMetadata(value: unknown, before: Strings | undefined): Strings | undefined {
+  if (value === undefined) return before;
+  const metadata = frozenStrings(
+    readEntries("metadata", value, '{ version: "1.4.2" }').map(([name, text]) => [
+      name.toWellFormed(),
+      readString(`metadata ${quote(name)}`, text ?? null, ""),
+    ]),
+  );
+  return isEmpty(metadata) ? undefined : metadata;
+}
+
+function readEntries(field: string, value: unknown, example: string): [string, unknown][] {
+  if (
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !(value instanceof Map)
+  ) {
+    return Object.entries(value);
+  }
+  refuse(
+    field,
+    `must be an object such as ${example}, not ${value instanceof Map ? "a Map" : kindOf(value)}`,
+  );
+}

@@ -1,0 +1,191 @@
+import { quote } from "./refuse.ts";
+import { DiscoveryError } from "../errors.ts";
+import { goJson, jsonString, jsonStrings } from "./go-json.ts";
+import { frozenStrings, isEmpty, noStrings, type Strings } from "./strings.ts";
+
+/**
+ * What is on etcd for one host. Strings are empty and maps have no entries where the record has
+ * nothing. Holds the password in the open: only {@link Host} is for users.
+ */
+export interface HostRecord {
+  /** The host's id: the last segment of its key, whatever the record says. */
+  readonly uuid: string;
+
+  /** The service that the host's key belongs to, whatever the record says. */
+  readonly serviceName: string;
+  readonly hostname: string;
+
+  /** By scheme, as on the wire; not necessarily usable. */
+  readonly ports: Strings;
+  readonly user: string;
+  readonly password: string;
+  readonly public: boolean;
+  readonly privateHostname: string;
+  readonly privatePorts: Strings;
+  readonly critical: boolean;
+  readonly shard: string;
+
+  /** Finite and above 0; absent: not given. */
+  readonly weight?: number | undefined;
+
+  /** Absent: none. */
+  readonly metadata?: Strings | undefined;
+  readonly draining: boolean;
+}
+
+/** What is on etcd for a service as a whole. As {@link HostRecord}, it holds the password in the open. */
+export interface InfoRecord {
+  readonly name: string;
+  readonly critical: boolean;
+  readonly hostname: string;
+  readonly user: string;
+  readonly password: string;
+  readonly ports: Strings;
+  readonly public: boolean;
+}
+
+/** The info that a host of its service writes: with its address if it is public, else the name and `critical` only. */
+export function infoOf(host: HostRecord): InfoRecord {
+  return {
+    name: host.serviceName,
+    critical: host.critical,
+    hostname: host.public ? host.hostname : "",
+    user: host.public ? host.user : "",
+    password: host.public ? host.password : "",
+    ports: host.public ? host.ports : noStrings,
+    public: host.public,
+  };
+}
+
+/** The bytes of a host's record, the same as Go's `json.Marshal` makes for the same values. */
+export function encodeHost(host: HostRecord): Uint8Array {
+  return goJson([
+    ["name", jsonString(host.hostname)],
+    ["service_name", jsonString(host.serviceName)],
+    ["ports", jsonStrings(host.ports)],
+    ["user", unlessEmpty(host.user)],
+    ["password", unlessEmpty(host.password)],
+    ["public", unlessFalse(host.public)],
+    ["private_hostname", unlessEmpty(host.privateHostname)],
+    ["private_ports", unlessNone(host.privatePorts)],
+    ["critical", unlessFalse(host.critical)],
+    ["shard", unlessEmpty(host.shard)],
+    ["uuid", unlessEmpty(host.uuid)],
+    ["weight", host.weight === undefined ? undefined : JSON.stringify(host.weight)],
+    ["metadata", host.metadata && unlessNone(host.metadata)],
+    ["draining", unlessFalse(host.draining)],
+  ]);
+}
+
+/** The bytes of a service's info, the same as Go's `json.Marshal` makes for the same values. */
+export function encodeInfo(info: InfoRecord): Uint8Array {
+  return goJson([
+    ["name", jsonString(info.name)],
+    ["critical", String(info.critical)],
+    ["hostname", unlessEmpty(info.hostname)],
+    ["user", unlessEmpty(info.user)],
+    ["password", unlessEmpty(info.password)],
+    ["ports", unlessNone(info.ports)],
+    ["public", unlessFalse(info.public)],
+  ]);
+}
+
+const unlessEmpty = (text: string) => (text === "" ? undefined : jsonString(text));
+const unlessNone = (strings: Strings) => (isEmpty(strings) ? undefined : jsonStrings(strings));
+const unlessFalse = (fact: boolean) => (fact ? "true" : undefined);
+
+/**
+ * Reads a host's record. A field whose value is of another type than it should be counts as absent;
+ * only what is not a JSON object throws `MALFORMED_RECORD`.
+ */
+export function decodeHost(value: Uint8Array, service: string, id: string): HostRecord {
+  const fields = readFields(value, () => `host ${quote(id)} of service ${quote(service)}`);
+  return {
+    uuid: id,
+    serviceName: service,
+    hostname: asString(fields["name"]),
+    ports: asPorts(fields["ports"]),
+    user: asString(fields["user"]),
+    password: asString(fields["password"]),
+    public: fields["public"] === true,
+    privateHostname: asString(fields["private_hostname"]),
+    privatePorts: asPorts(fields["private_ports"]),
+    critical: fields["critical"] === true,
+    shard: asString(fields["shard"]),
+    weight: asWeight(fields["weight"]),
+    metadata: asMetadata(fields["metadata"]),
+    draining: fields["draining"] === true,
+  };
+}
+
+/** Reads a service's info, as {@link decodeHost} reads a host. */
+export function decodeInfo(value: Uint8Array, service: string): InfoRecord {
+  const fields = readFields(value, () => `info of service ${quote(service)}`);
+  return {
+    name: service,
+    critical: fields["critical"] === true,
+    hostname: asString(fields["hostname"]),
+    user: asString(fields["user"]),
+    password: asString(fields["password"]),
+    ports: asPorts(fields["ports"]),
+    public: fields["public"] === true,
+  };
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The fields by their names in lower case; as in Go, of several the last one counts, and `null` says nothing. */
+function readFields(value: Uint8Array, subject: () => string): Fields {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString());
+  } catch {
+    // Not passed on as the cause: the parser quotes the text around the fault, which may be a password.
+    throw new DiscoveryError("MALFORMED_RECORD", `the record of ${subject()} is not JSON`);
+  }
+  if (!isObject(parsed)) {
+    throw new DiscoveryError(
+      "MALFORMED_RECORD",
+      `the record of ${subject()} is JSON, but not an object`,
+    );
+  }
+  const fields = Object.create(null) as Record<string, unknown>;
+  for (const name of Object.keys(parsed)) {
+    const field = parsed[name];
+    if (field !== null) fields[name.toLowerCase()] = field;
+  }
+  return fields;
+}
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function asString(value: unknown): string {
+  return typeof value === "string" ? value.toWellFormed() : "";
+}
+
+/** A port that is neither a string nor a number stays as an empty one: the host has it, but it cannot be used. */
+function asPorts(value: unknown): Strings {
+  if (!isObject(value)) return noStrings;
+  return frozenStrings(
+    Object.keys(value).map((name) => {
+      const port = value[name];
+      return [name.toWellFormed(), typeof port === "number" ? String(port) : asString(port)];
+    }),
+  );
+}
+
+function asWeight(value: unknown): number | undefined {
+  return typeof value === "number" && value > 0 && Number.isFinite(value) ? value : undefined;
+}
+
+function asMetadata(value: unknown): Strings | undefined {
+  if (!isObject(value)) return undefined;
+  const metadata = frozenStrings(
+    Object.keys(value)
+      .filter((name) => typeof value[name] === "string")
+      .map((name) => [name.toWellFormed(), asString(value[name])]),
+  );
+  return isEmpty(metadata) ? undefined : metadata;
+}

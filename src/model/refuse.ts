@@ -1,0 +1,27 @@
+import { DiscoveryError } from "../errors.ts";
+
+/** Throws `INVALID_ARGUMENT`: which argument, what is wrong with it, and what to do about it. */
+export function refuse(argument: string, problem: string): never {
+  throw new DiscoveryError("INVALID_ARGUMENT", `${argument}: ${problem}`);
+}
+
+/** A text from outside as messages show it: in quotes, on one line, and never long. */
+export function quote(text: string): string {
+  return JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text);
+}
+
+/** The kind of a value, for messages that must not show the value itself. */
+export function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  return Array.isArray(value) ? "an array" : typeof value;
+}
+
+/** Refuses what is neither a string nor absent. */
+export function assertOptionalString(
+  argument: string,
+  value: unknown,
+): asserts value is string | undefined {
+  if (value !== undefined && typeof value !== "string") {
+    refuse(argument, `must be a string, not ${kindOf(value)}`);
+  }
+}

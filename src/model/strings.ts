@@ -1,0 +1,21 @@
+/** Strings by name, such as ports or metadata. */
+export type Strings = Readonly<Record<string, string>>;
+
+/**
+ * A frozen map of strings that inherits nothing, so that a name such as `constructor` or
+ * `__proto__` is found only if it was put there.
+ */
+export function frozenStrings(entries: Iterable<readonly [name: string, value: string]>): Strings {
+  const strings = Object.create(null) as Record<string, string>;
+  for (const [name, value] of entries) strings[name] = value;
+  return Object.freeze(strings);
+}
+
+/** No strings. */
+export const noStrings: Strings = frozenStrings([]);
+
+/** Whether there is nothing in it. */
+export function isEmpty(strings: Strings): boolean {
+  for (const _ in strings) return false;
+  return true;
+}
