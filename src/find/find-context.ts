@@ -1,0 +1,37 @@
+import type { DiscoveryError } from "../errors.ts";
+import type { Logger } from "../logger.ts";
+import type { Store } from "../store/store.ts";
+
+/** What a `Discovery` lends to everything that finds and follows. */
+export interface FindContext {
+  readonly store: Store;
+
+  /** How long one reading of the store may take. */
+  readonly timeoutMs: number;
+
+  readonly logger: Logger;
+
+  /** A number from 0 up to 1, as `Math.random`. */
+  readonly random: () => number;
+
+  /** Keeps the process alive until the returned function is called. */
+  readonly hold: () => () => void;
+
+  /** Told of each record that was skipped because it cannot be read. */
+  readonly onMalformed: (record: MalformedRecord) => void;
+
+  /** How often a mirror is compared with the store, give or take a fifth; 5 minutes unless told otherwise. */
+  readonly reconcileMs?: number | undefined;
+}
+
+/** A record that cannot be read. */
+export interface MalformedRecord {
+  readonly service: string;
+  readonly kind: "host" | "info";
+
+  /** The host's uuid; for an info, the service's name. */
+  readonly id: string;
+
+  /** Why: `MALFORMED_RECORD`. */
+  readonly error: DiscoveryError;
+}

@@ -1,0 +1,253 @@
+import { delay } from "../async/abort.ts";
+import { Backoff } from "../async/backoff.ts";
+import { DiscoveryError } from "../errors.ts";
+import type { Host } from "../model/host.ts";
+import type { Service } from "../model/service.ts";
+import type { Listing } from "../store/store.ts";
+import type { FindContext } from "./find-context.ts";
+import type { Freshness } from "./freshness.ts";
+import type { HostEvent } from "./host-event.ts";
+import { type Difference, KnownService } from "./known-service.ts";
+
+/** Told by a mirror, always after the mirror itself has changed. */
+export interface Follower {
+  /** The first reading is in; told at once to one that comes later. Nothing is told before. */
+  listed(mirror: Mirror): void;
+
+  /** What happened at one moment: to these hosts, or (without any) to the info or the freshness. */
+  changed(events: readonly HostEvent[]): void;
+
+  /** The service could not be read or followed; the mirror tries again by itself, for ever. */
+  failed(error: Error): void;
+
+  /** The mirror has ended; nothing is told after this. */
+  closed(): void;
+}
+
+const defaultReconcileMs = 300_000;
+
+/** A watch that lived this long was a success, so that the next failure starts a new series. */
+const lastingMs = 10_000;
+
+/** How long a pending change may take to arrive before its absence is a fault. */
+const graceMs = 2_000;
+
+/**
+ * All that the store holds of one service, kept in memory and in step: list at revision R, watch
+ * from R + 1, apply; on any doubt list again and tell the difference. It never fails and never
+ * ends by itself.
+ */
+export class Mirror {
+  readonly service: string;
+  readonly #context: FindContext;
+  readonly #known: KnownService;
+  readonly #followers = new Set<Follower>();
+  readonly #backoff: Backoff;
+  readonly #closed = new AbortController();
+  #listed = false;
+  #live = false;
+  #lostAt: number;
+  #failure: Error | undefined;
+  #resyncs = 0;
+  #driftRepaired = 0;
+
+  /** Starts at once, but does no I/O before it returns. */
+  constructor(service: string, context: FindContext) {
+    this.service = service;
+    this.#context = context;
+    this.#known = new KnownService(service, context.onMalformed);
+    this.#backoff = new Backoff({ random: context.random });
+    this.#lostAt = context.store.clock.now();
+    void this.#run();
+  }
+
+  /** Whether anybody follows it. */
+  get followed(): boolean {
+    return this.#followers.size > 0;
+  }
+
+  /** Whether the first reading is in. */
+  get listed(): boolean {
+    return this.#listed;
+  }
+
+  /** All hosts, draining ones too, in the order in which they became known; the same array until one changes. */
+  get hosts(): readonly Host[] {
+    return this.#known.hosts;
+  }
+
+  get info(): Service | undefined {
+    return this.#known.info;
+  }
+
+  get freshness(): Freshness {
+    return {
+      source: this.#live ? "live" : "stale",
+      revision: this.#known.revision,
+      ageMs: this.#live ? 0 : this.#context.store.clock.now() - this.#lostAt,
+    };
+  }
+
+  /** Why the service cannot be read or followed now, if that is so. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  /** How often the service was listed again because its changes could not be followed without a gap. */
+  get resyncs(): number {
+    return this.#resyncs;
+  }
+
+  /** How many records the periodic comparison found wrong; 0 unless the store loses changes. */
+  get driftRepaired(): number {
+    return this.#driftRepaired;
+  }
+
+  /** Adds a follower; the returned function removes it. */
+  follow(follower: Follower): () => void {
+    this.#followers.add(follower);
+    if (this.#listed) follower.listed(this);
+    else if (this.#failure !== undefined) follower.failed(this.#failure);
+    return () => this.#followers.delete(follower);
+  }
+
+  /** Ends the mirror and what it has under way. Idempotent. */
+  close(): void {
+    if (this.#closed.signal.aborted) return;
+    this.#closed.abort(new DiscoveryError("CLOSED", `following ${this.service} has ended`));
+    this.#tell((follower) => follower.closed());
+    this.#followers.clear();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closed;
+    while (!signal.aborted) {
+      try {
+        const listing = await this.#read(signal);
+        this.#replace(listing);
+        await this.#watch(listing.revision + 1);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#lost(error as Error);
+      }
+      await delay(this.#context.store.clock, this.#backoff.next(), signal).catch(() => {});
+    }
+  }
+
+  #read(signal: AbortSignal): Promise<Listing> {
+    const { store, timeoutMs } = this.#context;
+    return store.read(this.service, { info: true, hosts: "all" }, { signal, timeoutMs });
+  }
+
+  async #tryRead(signal: AbortSignal): Promise<Listing | undefined> {
+    try {
+      return await this.#read(signal);
+    } catch {
+      signal.throwIfAborted();
+      return undefined;
+    }
+  }
+
+  #replace(listing: Listing): void {
+    const difference = this.#known.replace(listing);
+    if (this.#listed) {
+      this.#resyncs += 1;
+      this.#publish(difference);
+      return;
+    }
+    this.#found();
+    this.#listed = true;
+    this.#tell((follower) => follower.listed(this));
+  }
+
+  /** Applies every change, and compares with the store from time to time. Rejects when the watch is over. */
+  async #watch(from: number): Promise<never> {
+    const { store, random, reconcileMs = defaultReconcileMs } = this.#context;
+    const { clock } = store;
+    const over = new AbortController();
+    const signal = AbortSignal.any([over.signal, this.#closed.signal]);
+    const since = clock.now();
+    const watch = store.watch(
+      { service: this.service, part: "all", from },
+      {
+        established: () => this.#found(),
+        changed: (batch) => this.#publish(this.#known.apply(batch)),
+        interrupted: (error) => this.#lost(error),
+        ended: (_reason, error) => over.abort(error),
+      },
+    );
+    try {
+      for (;;) {
+        await delay(clock, reconcileMs * (0.8 + 0.4 * random()), signal);
+        await this.#reconcile(signal);
+      }
+    } finally {
+      watch.close();
+      if (clock.now() - since >= lastingMs) this.#backoff.reset();
+    }
+  }
+
+  /**
+   * Compares what is known with the store, for servers have lost changes. Rejects when the watch
+   * can be trusted no longer; while the store cannot be read there is nothing to compare.
+   */
+  async #reconcile(signal: AbortSignal): Promise<void> {
+    const before = this.#known.revision;
+    const listing = await this.#tryRead(signal);
+    if (listing === undefined) return;
+    if (listing.revision < before) {
+      throw this.#unavailable(`the store went back from revision ${before} to ${listing.revision}`);
+    }
+    const behind = this.#known.behind(listing);
+    if (behind.size === 0) return;
+    // Most likely on its way.
+    await delay(this.#context.store.clock, graceMs, signal);
+    const again = await this.#tryRead(signal);
+    if (again === undefined) return;
+    const later = this.#known.behind(again);
+    const lost = [...behind].filter(([id, revision]) => later.get(id) === revision).length;
+    if (lost === 0) return;
+    this.#driftRepaired += lost;
+    throw this.#unavailable(`the watch missed ${lost} changes`);
+  }
+
+  #unavailable(message: string): DiscoveryError {
+    return new DiscoveryError("UNAVAILABLE", `following ${this.service}: ${message}`);
+  }
+
+  #publish({ events, infoChanged }: Difference): void {
+    if (events.length > 0 || infoChanged) this.#tell((follower) => follower.changed(events));
+  }
+
+  #found(): void {
+    const { logger } = this.#context;
+    if (this.#failure !== undefined) logger.info("following again", { service: this.service });
+    this.#failure = undefined;
+    if (this.#live) return;
+    this.#live = true;
+    if (this.#listed) this.#tell((follower) => follower.changed([]));
+  }
+
+  #lost(error: Error): void {
+    const { logger, store } = this.#context;
+    // One warning an outage, however long it takes.
+    const level = this.#failure === undefined ? "warn" : "debug";
+    logger[level]("cannot follow; trying again", { service: this.service, error });
+    this.#failure = error;
+    this.#tell((follower) => follower.failed(error));
+    if (!this.#live) return;
+    this.#live = false;
+    this.#lostAt = store.clock.now();
+    this.#tell((follower) => follower.changed([]));
+  }
+
+  #tell(call: (follower: Follower) => void): void {
+    for (const follower of this.#followers) {
+      try {
+        call(follower);
+      } catch (error) {
+        this.#context.logger.error("a follower threw", { service: this.service, error });
+      }
+    }
+  }
+}
