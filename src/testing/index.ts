@@ -5,3 +5,10 @@ export {
   type MemoryStoreOptions,
   memoryStore,
 } from "./memory-store.ts";
+export {
+  type SecondClient,
+  type StoreContractOptions,
+  type StoreContractTest,
+  type StoreUnderTest,
+  storeContract,
+} from "./store-contract.ts";

@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
+
+import { isDiscoveryError } from "../../errors.ts";
+import type { CallOptions, Store } from "../../store/store.ts";
+import {
+  type Bench,
+  type ContractCase,
+  inWords,
+  options,
+  putHost,
+  putInfo,
+  rejects,
+} from "./bench.ts";
+
+/** One call of every kind. */
+function calls(bench: Bench, store: Store, callOptions: CallOptions): Promise<unknown>[] {
+  const write = { service: bench.service, conditions: [], changes: [putInfo("i")] };
+  return [
+    store.read(bench.service, { info: true, hosts: "all" }, callOptions),
+    store.services({ ...callOptions, alive: false }),
+    store.write(write, callOptions),
+    store.openSession({ ...callOptions, ttlSeconds: 5 }),
+  ];
+}
+
+/** What keeps the process alive, but for the timers of the one who asks. */
+function holders(): string[] {
+  const passing = new Set(["Timeout", "Immediate"]);
+  return process.getActiveResourcesInfo().filter((type) => !passing.has(type));
+}
+
+export const lifecycle: readonly ContractCase[] = [
+  {
+    name: "a call whose signal is aborted already rejects with its reason, and does nothing",
+    async run(bench) {
+      const reason = { why: "not an error even" };
+      const signal = AbortSignal.abort(reason);
+      for (const call of calls(bench, bench.store, { ...options, signal })) {
+        await assert.rejects(call, (error) => error === reason);
+      }
+      assert.equal((await bench.read()).info, undefined);
+    },
+  },
+  {
+    name: "an abort makes calls under way reject with its reason, untouched",
+    async run(bench) {
+      const reason = new Error("changed my mind");
+      const controller = new AbortController();
+      const pending = calls(bench, bench.store, { ...options, signal: controller.signal });
+      controller.abort(reason);
+      for (const outcome of await Promise.allSettled(pending)) {
+        assert.ok(outcome.status === "rejected" && outcome.reason === reason);
+      }
+    },
+  },
+  {
+    name: "leaves no listener on a signal when a call is through",
+    async run(bench) {
+      const { signal } = new AbortController();
+      await Promise.all(calls(bench, bench.store, { ...options, signal }));
+      const session = await bench.store.openSession({ ...options, ttlSeconds: 5, signal });
+      await session.close({ ...options, signal });
+      assert.deepEqual(getEventListeners(signal, "abort"), []);
+    },
+  },
+  {
+    name: "an abort when a call is through changes nothing",
+    async run(bench) {
+      const controller = new AbortController();
+      const { signal } = controller;
+      const session = await bench.store.openSession({ ...options, ttlSeconds: 5, signal });
+      const write = {
+        service: bench.service,
+        conditions: [],
+        changes: [putHost("a", "1", session)],
+      };
+      await bench.store.write(write, { ...options, signal });
+      controller.abort();
+      assert.deepEqual(inWords(await bench.read()), ["a=1"]);
+      assert.equal(session.ended.aborted, false);
+    },
+  },
+  {
+    name: "close() makes calls under way reject with CLOSED, and all later ones",
+    needs: ["another"],
+    async run(bench) {
+      const { store } = await bench.another();
+      await Promise.all(calls(bench, store, options));
+      const pending = Promise.allSettled(calls(bench, store, options));
+      const closed = store.close();
+      for (const outcome of await pending) {
+        if (outcome.status === "fulfilled") continue;
+        assert.ok(isDiscoveryError(outcome.reason, "CLOSED"), String(outcome.reason));
+      }
+      for (const call of calls(bench, store, options)) await rejects(call, "CLOSED");
+      await closed;
+      for (const call of calls(bench, store, options)) await rejects(call, "CLOSED");
+    },
+  },
+  {
+    name: "close() is idempotent, and closes a store that was never used",
+    needs: ["another"],
+    async run(bench) {
+      const { store } = await bench.another();
+      await Promise.all([store.close(), store.close()]);
+      await store.close();
+    },
+  },
+  {
+    name: "closing a store leaves the other clients alone",
+    needs: ["another"],
+    async run(bench) {
+      const session = await bench.session();
+      const watch = bench.watch((await bench.read()).revision + 1);
+      const { store } = await bench.another();
+      await Promise.all(calls(bench, store, options));
+      await store.close();
+      await bench.write([putHost("a", "1", session)]);
+      await bench.until("the change is told", () => watch.changes.includes("put a=1"));
+      assert.equal(session.ended.aborted, false);
+    },
+  },
+  {
+    name: "neither sessions nor watches keep the process alive",
+    async run(bench) {
+      await bench.tick();
+      const before = holders().length;
+      const session = await bench.session();
+      await bench.write([putHost("a", "1", session)]);
+      const watch = bench.watch((await bench.read()).revision + 1);
+      await bench.until("the watch is established", () => watch.timesEstablished === 1);
+      await bench.until("nothing holds the process", () => holders().length <= before);
+    },
+  },
+];
