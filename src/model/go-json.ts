@@ -1,3 +1,5 @@
+import { isAscii } from "./strings.ts";
+
 /** The members of a JSON object in their order; those that are `undefined` are left out. */
 export type Members = readonly (readonly [name: string, json: string | undefined])[];
 
@@ -8,9 +10,17 @@ export function jsonString(text: string): string {
 
 /** A JSON object of strings, sorted by the bytes of their names as Go sorts the keys of a map. */
 export function jsonStrings(strings: Readonly<Record<string, string>>): string {
-  const names = Object.keys(strings);
-  if (names.length > 1) names.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-  return `{${names.map((name) => `${jsonString(name)}:${jsonString(strings[name] ?? "")}`).join(",")}}`;
+  let members = "";
+  for (const name of Object.keys(strings).sort(byBytes)) {
+    members += `${members && ","}${jsonString(name)}:${jsonString(strings[name] ?? "")}`;
+  }
+  return `{${members}}`;
+}
+
+/** The order of the bytes in UTF-8, which is that of the code points, but not of UTF-16. */
+function byBytes(a: string, b: string): number {
+  if (isAscii(a) && isAscii(b)) return a < b ? -1 : 1;
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 /**
@@ -18,9 +28,11 @@ export function jsonStrings(strings: Readonly<Record<string, string>>): string {
  * five characters escaped that HTML or JavaScript would trip over.
  */
 export function goJson(members: Members): Uint8Array {
-  const present = members.filter(([, json]) => json !== undefined);
-  const text = `{${present.map(([name, json]) => `"${name}":${json}`).join(",")}}`;
-  return Buffer.from(text.replace(/[<>&\u2028\u2029]/g, escaped));
+  let text = "";
+  for (const [name, json] of members) {
+    if (json !== undefined) text += `${text && ","}"${name}":${json}`;
+  }
+  return Buffer.from(`{${text}}`.replace(/[<>&\u2028\u2029]/g, escaped));
 }
 
 function escaped(character: string): string {

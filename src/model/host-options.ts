@@ -1,9 +1,16 @@
 import { hostname as machineHostname } from "node:os";
 import { kindOf, quote, refuse } from "./refuse.ts";
-import { localAddressKind, urlHostname } from "./hostname.ts";
+import { localAddressKind } from "./hostname.ts";
+import {
+  readBoolean,
+  readHostname,
+  readMetadata,
+  readPorts,
+  readString,
+  readWeight,
+} from "./option-values.ts";
 import { encodeHost, type HostRecord } from "./record.ts";
-import { frozenStrings, isEmpty, noStrings, type Strings } from "./strings.ts";
-import { isUrlScheme, parsePort } from "./url.ts";
+import { isEmpty, noStrings } from "./strings.ts";
 
 /** What a host says about itself when it registers. Hostnames may be IPv6 addresses, without brackets. */
 export interface HostOptions {
@@ -78,7 +85,7 @@ const systemDefaults: HostDefaults = {
   machineHostname: () => process.env["HOSTNAME"] || machineHostname(),
 };
 
-/** The largest record in bytes. etcd takes 1.5 MB, but each record travels to every follower. */
+/** The largest record in bytes: etcd would take more, but each record travels to every follower. */
 const maxRecordBytes = 65_536;
 
 /**
@@ -187,7 +194,12 @@ function completeFaces(given: GivenHost, { machineHostname }: HostDefaults): Fac
   const privateHostname =
     given.privateHostname ||
     (given.public ? "" : given.hostname) ||
-    readHostname("privateHostname (from $HOSTNAME or the machine)", machineHostname(), "");
+    readHostname(
+      "privateHostname (by default $HOSTNAME or the machine's)",
+      machineHostname(),
+      "",
+    ) ||
+    refuse("privateHostname", "must be given, as neither $HOSTNAME nor the machine has a hostname");
   return {
     hostname: given.hostname || privateHostname,
     ports: given.public || !isEmpty(given.ports) ? given.ports : given.privatePorts,
@@ -200,11 +212,18 @@ function prepared(given: GivenHost, record: HostRecord): PreparedHost {
   const { byteLength } = encodeHost(record);
   if (byteLength > maxRecordBytes) {
     refuse(
-      "host options",
-      `make a record of ${byteLength} bytes, above the limit of ${maxRecordBytes}; shorten the longest field, such as metadata`,
+      largestField(given),
+      `makes the record ${byteLength} bytes long, above the limit of ${maxRecordBytes}; shorten it`,
     );
   }
   return { given, record, warnings: warningsOf(record) };
+}
+
+function largestField(given: GivenHost): string {
+  const sizes = Object.entries(given).map(
+    ([field, value]) => [field, JSON.stringify(value ?? "").length] as const,
+  );
+  return sizes.reduce((largest, next) => (next[1] > largest[1] ? next : largest))[0];
 }
 
 function warningsOf(record: HostRecord): string[] {
@@ -218,80 +237,4 @@ function warningsOf(record: HostRecord): string[] {
       ? []
       : [`${field} ${quote(hostname)} is ${kind} address, which other machines cannot reach`];
   });
-}
-
-function readString(field: string, value: unknown, before: string): string {
-  if (value === undefined) return before;
-  if (typeof value !== "string") refuse(field, `must be a string, not ${kindOf(value)}`);
-  return value.toWellFormed();
-}
-
-function readBoolean(field: string, value: unknown, before: boolean): boolean {
-  if (value === undefined) return before;
-  if (typeof value !== "boolean") refuse(field, `must be true or false, not ${kindOf(value)}`);
-  return value;
-}
-
-function readHostname(field: string, value: unknown, before: string): string {
-  const hostname = readString(field, value, before);
-  if (hostname === "" || urlHostname(hostname) !== undefined) return hostname;
-  refuse(
-    field,
-    `${quote(hostname)} is no hostname; give a DNS name or an IP address, IPv6 without brackets, and nothing else of a URL`,
-  );
-}
-
-function readPorts(field: string, value: unknown, before: Strings): Strings {
-  if (value === undefined) return before;
-  return frozenStrings(
-    readEntries(field, value, "{ http: 80 }").map(([name, port]) => {
-      if (!isUrlScheme(name))
-        refuse(
-          field,
-          `${quote(name)} cannot be the name of a port; use the scheme of its urls, such as "http"`,
-        );
-      const number =
-        typeof port === "number" || typeof port === "string" ? parsePort(String(port)) : undefined;
-      if (number !== undefined) return [name, String(number)];
-      refuse(
-        field,
-        `${quote(name)} must be a whole number from 1 to 65535, not ${typeof port === "string" ? quote(port) : typeof port === "number" ? port : kindOf(port)}`,
-      );
-    }),
-  );
-}
-
-function readWeight(value: unknown, before: number | undefined): number | undefined {
-  if (value === undefined) return before;
-  if (typeof value === "number" && value > 0 && Number.isFinite(value)) return value;
-  refuse(
-    "weight",
-    `must be a finite number above 0, not ${typeof value === "number" ? value : kindOf(value)}; a host that is to get no work is drained`,
-  );
-}
-
-function readMetadata(value: unknown, before: Strings | undefined): Strings | undefined {
-  if (value === undefined) return before;
-  const metadata = frozenStrings(
-    readEntries("metadata", value, '{ version: "1.4.2" }').map(([name, text]) => [
-      name.toWellFormed(),
-      readString(`metadata ${quote(name)}`, text ?? null, ""),
-    ]),
-  );
-  return isEmpty(metadata) ? undefined : metadata;
-}
-
-function readEntries(field: string, value: unknown, example: string): [string, unknown][] {
-  if (
-    typeof value === "object" &&
-    value !== null &&
-    !Array.isArray(value) &&
-    !(value instanceof Map)
-  ) {
-    return Object.entries(value);
-  }
-  refuse(
-    field,
-    `must be an object such as ${example}, not ${value instanceof Map ? "a Map" : kindOf(value)}`,
-  );
 }

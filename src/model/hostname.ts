@@ -1,3 +1,5 @@
+import { isAscii } from "./strings.ts";
+
 /** White space, control characters, and what has a meaning of its own in a URL. */
 const forbidden = /[\s\p{Cc}/@?#%\\[\]]/u;
 
@@ -11,10 +13,6 @@ export function urlHostname(hostname: string): string | undefined {
   const url = `http://${written}`;
   if (!URL.canParse(url)) return undefined;
   return isAscii(written) ? written : new URL(url).hostname;
-}
-
-function isAscii(text: string): boolean {
-  return Buffer.byteLength(text) === text.length;
 }
 
 /** Names of addresses that mean another machine, or none, to everybody else. As `URL` normalises them. */

@@ -149,8 +149,13 @@ function readFields(value: Uint8Array, subject: () => string): Fields {
       `the record of ${subject()} is JSON, but not an object`,
     );
   }
+  const names = Object.keys(parsed);
+  return names.some((name) => name !== name.toLowerCase()) ? foldNames(parsed, names) : parsed;
+}
+
+function foldNames(parsed: Fields, names: readonly string[]): Fields {
   const fields = Object.create(null) as Record<string, unknown>;
-  for (const name of Object.keys(parsed)) {
+  for (const name of names) {
     const field = parsed[name];
     if (field !== null) fields[name.toLowerCase()] = field;
   }

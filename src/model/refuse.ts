@@ -13,7 +13,15 @@ export function quote(text: string): string {
 /** The kind of a value, for messages that must not show the value itself. */
 export function kindOf(value: unknown): string {
   if (value === null) return "null";
-  return Array.isArray(value) ? "an array" : typeof value;
+  return typeof value === "object"
+    ? Object.prototype.toString.call(value).slice(8, -1)
+    : typeof value;
+}
+
+/** A value in messages: itself if that is short and says something, else its kind. Not for secrets. */
+export function shown(value: unknown): string {
+  if (typeof value === "string") return quote(value);
+  return typeof value === "number" ? String(value) : kindOf(value);
 }
 
 /** Refuses what is neither a string nor absent. */

@@ -19,3 +19,8 @@ export function isEmpty(strings: Strings): boolean {
   for (const _ in strings) return false;
   return true;
 }
+
+/** Whether each character is one byte in UTF-8. */
+export function isAscii(text: string): boolean {
+  return Buffer.byteLength(text) === text.length;
+}
