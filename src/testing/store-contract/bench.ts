@@ -135,8 +135,9 @@ export class Bench {
     from: number,
     part: WatchTarget["part"] = "all",
     recorder: WatchRecorder = new WatchRecorder(),
+    service: string = this.service,
   ): WatchRecorder {
-    recorder.follow(this.store.watch({ service: this.service, part, from }, recorder));
+    recorder.follow(this.store.watch({ service, part, from }, recorder));
     this.#watches.push(recorder);
     return recorder;
   }
