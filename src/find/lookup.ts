@@ -1,0 +1,41 @@
+import { optionalMilliseconds, optionalSignal } from "../arguments.ts";
+import type { CallOptions } from "../store/store.ts";
+import type { FindContext } from "./find-context.ts";
+
+/** What every lookup takes. */
+export interface LookupOptions {
+  /** Gives the lookup up; it then rejects with `signal.reason`. */
+  readonly signal?: AbortSignal | undefined;
+
+  /** How long a lookup may take before it rejects with `TIMEOUT`, in milliseconds. Default: that of the `Discovery`. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** The part of a `Discovery` that lookups need. */
+export type LookupContext = Pick<
+  FindContext,
+  "store" | "timeoutMs" | "random" | "hold" | "onMalformed"
+>;
+
+/** Checks the options of a lookup, and fills in the default. Throws `INVALID_ARGUMENT`. */
+export function lookupCall(options: LookupOptions, context: LookupContext): CallOptions {
+  return {
+    signal: optionalSignal(options.signal),
+    timeoutMs: optionalMilliseconds("timeoutMs", options.timeoutMs, 1) ?? context.timeoutMs,
+  };
+}
+
+/** Carries out one reading of the store. It keeps the process alive as long as it takes. */
+export async function lookup<T>(
+  context: LookupContext,
+  call: CallOptions,
+  read: () => Promise<T>,
+): Promise<T> {
+  call.signal?.throwIfAborted();
+  const release = context.hold();
+  try {
+    return await read();
+  } finally {
+    release();
+  }
+}

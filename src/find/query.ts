@@ -1,0 +1,201 @@
+import { optionsBag } from "../arguments.ts";
+import { DiscoveryError, isDiscoveryError } from "../errors.ts";
+import { Host } from "../model/host.ts";
+import { assertServiceName } from "../model/keys.ts";
+import { decodeHost, decodeInfo, type InfoRecord } from "../model/record.ts";
+import { assertOptionalString, quote } from "../model/refuse.ts";
+import { Service } from "../model/service.ts";
+import { noStrings } from "../model/strings.ts";
+import { assertUrlArguments } from "../model/url.ts";
+import type { CallOptions, Listing, Selection, StoredRecord } from "../store/store.ts";
+import { HostPromise } from "./host-promise.ts";
+import { lookup, lookupCall, type LookupContext, type LookupOptions } from "./lookup.ts";
+import { drainingLast, inRandomOrder } from "./orders.ts";
+
+/** Which hosts of a service to look for, and for how long. */
+export interface GetOptions extends LookupOptions {
+  /** Only hosts on this shard. Default, also if it is empty: all hosts. */
+  readonly shard?: string | undefined;
+}
+
+/**
+ * A question about one service. Nothing is read before one of its methods is called, and each of
+ * them reads the store once, afresh. They reject with:
+ *
+ * - `SERVICE_NOT_FOUND`: the service has neither an info nor a host;
+ * - `NO_HOST_FOUND`: it has an info, but no host;
+ * - `NO_HOST_FOUND_ON_SHARD`: it has hosts, but none on the shard;
+ * - `UNAVAILABLE`, `TIMEOUT`, `UNAUTHENTICATED`, `PERMISSION_DENIED`: etcd did not answer, or refused;
+ * - `CLOSED`: the `Discovery` was closed;
+ * - `signal.reason`: the signal was aborted.
+ *
+ * A host whose record cannot be read is passed over, and reported.
+ */
+export class Query {
+  readonly #context: LookupContext;
+  readonly #service: string;
+  readonly #shard: string | undefined;
+  readonly #call: CallOptions;
+
+  /** @internal Throws `INVALID_ARGUMENT`. */
+  constructor(context: LookupContext, service: string, options?: GetOptions | undefined) {
+    assertServiceName(service);
+    const bag = optionsBag(options);
+    assertOptionalString("shard", bag.shard);
+    this.#context = context;
+    this.#service = service;
+    this.#shard = bag.shard || undefined;
+    this.#call = lookupCall(bag, context);
+  }
+
+  /** All hosts, at least one, sorted by their uuids; those that are draining too. */
+  async all(): Promise<Host[]> {
+    const listing = await this.#read({ info: true, hosts: "all" });
+    const hosts = [...this.#readable(listing.hosts)];
+    if (hosts.length === 0) throw this.#absence(listing);
+    return hosts;
+  }
+
+  /** A random host; one that is draining only if no other lives. */
+  one(): HostPromise {
+    return this.#host((hosts) => this.#shuffled(hosts));
+  }
+
+  /** The host with the lowest uuid; one that is draining only if no other lives. */
+  first(): HostPromise {
+    return this.#host((hosts) => hosts);
+  }
+
+  /**
+   * A url of the service, as {@link Host.url} makes them. That of a public service is made from its
+   * info, and needs no living host; but if public hosts live and none has the info's hostname, it
+   * is one of theirs. That of a private service, or on a shard, is a random host's: one that has
+   * such a url, and one that is draining only if no other has. Rejects with `UNKNOWN_SCHEME` if
+   * there is no such port, `MALFORMED_RECORD` if what is on etcd makes no url. A refused argument
+   * throws at once.
+   */
+  url(scheme?: string | undefined, path?: string | undefined): Promise<string> {
+    assertUrlArguments(scheme, path);
+    return this.#url(scheme, path);
+  }
+
+  /** What all hosts of the service have in common; its name only if there is no info on etcd. Rejects with `MALFORMED_RECORD` if that cannot be read. */
+  async service(): Promise<Service> {
+    const { info } = await this.#read({ info: true, hosts: [] });
+    return new Service(
+      info === undefined ? nameOnly(this.#service) : decodeInfo(info.value, this.#service),
+    );
+  }
+
+  #read(selection: Selection): Promise<Listing> {
+    const { store } = this.#context;
+    const call = this.#call;
+    return lookup(this.#context, call, () => store.read(this.#service, selection, call));
+  }
+
+  #host(order: (hosts: Listing["hosts"]) => Iterable<StoredRecord>): HostPromise {
+    const found = this.#read({ info: true, hosts: "all" }).then((listing) => {
+      for (const host of drainingLast(this.#readable(order(listing.hosts)))) return host;
+      throw this.#absence(listing);
+    });
+    return new HostPromise((resolve) => resolve(found));
+  }
+
+  async #url(scheme: string | undefined, path: string | undefined): Promise<string> {
+    const listing = await this.#read({ info: true, hosts: "all" });
+    const hosts = drainingLast(this.#readable(this.#shuffled(listing.hosts)));
+    const info = this.#shard === undefined ? this.#info(listing) : undefined;
+    if (info?.public !== true) {
+      const url = this.#urlOfFirst(hosts, scheme, path);
+      if (url === undefined) throw this.#absence(listing);
+      return url;
+    }
+    const elsewhere: Host[] = [];
+    for (const host of hosts) {
+      if (!host.public) continue;
+      if (host.hostname === info.hostname) return new Service(info).url(scheme, path);
+      elsewhere.push(host);
+    }
+    return this.#urlOfFirst(elsewhere, scheme, path) ?? new Service(info).url(scheme, path);
+  }
+
+  /** A url of the first host that has such a one; `undefined` if there is no host. */
+  #urlOfFirst(
+    hosts: Iterable<Host>,
+    scheme: string | undefined,
+    path: string | undefined,
+  ): string | undefined {
+    let failure: DiscoveryError | undefined;
+    for (const host of hosts) {
+      try {
+        return host.url(scheme, path);
+      } catch (error) {
+        if (!isDiscoveryError(error)) throw error;
+        if (error.code === "MALFORMED_RECORD") this.#report("host", host.uuid, error);
+        failure ??= error;
+      }
+    }
+    if (failure !== undefined) throw failure;
+    return undefined;
+  }
+
+  /** The hosts on the shard asked for, decoded only as far as they are asked for. */
+  *#readable(hosts: Iterable<StoredRecord>): Generator<Host> {
+    for (const { id, value } of hosts) {
+      const record = this.#decode("host", id, () => decodeHost(value, this.#service, id));
+      if (record === undefined) continue;
+      if (this.#shard === undefined || record.shard === this.#shard) yield new Host(record);
+    }
+  }
+
+  /** Undefined as well if it cannot be read. */
+  #info({ info }: Listing): InfoRecord | undefined {
+    return info && this.#decode("info", info.id, () => decodeInfo(info.value, this.#service));
+  }
+
+  #decode<R>(kind: "host" | "info", id: string, decode: () => R): R | undefined {
+    try {
+      return decode();
+    } catch (error) {
+      if (!isDiscoveryError(error)) throw error;
+      this.#report(kind, id, error);
+      return undefined;
+    }
+  }
+
+  #report(kind: "host" | "info", id: string, error: DiscoveryError): void {
+    this.#context.onMalformed({ service: this.#service, kind, id, error });
+  }
+
+  #shuffled(hosts: Listing["hosts"]): Iterable<StoredRecord> {
+    return inRandomOrder(hosts, this.#context.random);
+  }
+
+  /** Why a listing has no host for this query. */
+  #absence({ info, hosts }: Listing): DiscoveryError {
+    const service = `service ${quote(this.#service)}`;
+    if (hosts.length > 0) {
+      return this.#shard === undefined
+        ? new DiscoveryError("NO_HOST_FOUND", `no record of a host of ${service} can be read`)
+        : new DiscoveryError(
+            "NO_HOST_FOUND_ON_SHARD",
+            `${service} has hosts, but none on shard ${quote(this.#shard)}`,
+          );
+    }
+    return info === undefined
+      ? new DiscoveryError("SERVICE_NOT_FOUND", `${service} has neither an info nor a host`)
+      : new DiscoveryError("NO_HOST_FOUND", `${service} is known, but no host of it lives`);
+  }
+}
+
+function nameOnly(name: string): InfoRecord {
+  return {
+    name,
+    critical: false,
+    hostname: "",
+    user: "",
+    password: "",
+    ports: noStrings,
+    public: false,
+  };
+}
