@@ -1,10 +1,9 @@
-import { existsSync } from "node:fs";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    globalSetup: ["test/support/global-setup.ts"].filter((file) => existsSync(file)),
+    globalSetup: ["test/support/global-setup.ts"],
     // Real processes: tests look at signals, exit codes and what keeps a process alive.
     pool: "forks",
     maxWorkers: 2,
