@@ -1,3 +1,8 @@
+export { type EtcdBinary, findEtcd, type FindEtcdOptions } from "./etcd-binary.ts";
+export type { EtcdAuth, EtcdRole, EtcdUser } from "./etcd-auth.ts";
+export type { EtcdCluster, EtcdMember } from "./etcd-cluster.ts";
+export type { EtcdJson } from "./etcd-gateway.ts";
+export type { EtcdTls, PemSource, StartEtcdOptions } from "./etcd-options.ts";
 export { type ManualClock, manualClock } from "./manual-clock.ts";
 export {
   type MemoryStore,
@@ -12,3 +17,4 @@ export {
   type StoreUnderTest,
   storeContract,
 } from "./store-contract.ts";
+export { startEtcd } from "./start-etcd.ts";
