@@ -1,4 +1,4 @@
-import { hostRecord } from "../model/host.ts";
+import { type Host, hostRecord } from "../model/host.ts";
 import type { HostEvent } from "./host-event.ts";
 import { sameRecord } from "./same-record.ts";
 
@@ -17,10 +17,11 @@ export class EventQueue {
     const { uuid } = event.host;
     const pending = this.#pending.get(uuid);
     if (pending === undefined) {
-      this.#pending.set(uuid, { event });
+      const known = event.type === "down" ? event.host : event.previous;
+      this.#pending.set(uuid, { known, event });
       return;
     }
-    pending.event = pending.event && merge(pending.event, event);
+    pending.event = pending.event && merge(pending.known, pending.event, event);
     if (pending.event === undefined) this.#pending.delete(uuid);
   }
 
@@ -43,17 +44,24 @@ export class EventQueue {
   }
 }
 
-/** News of one host; without an event when it came to nothing. */
+/** News of one host. */
 interface Pending {
+  /** The host as the reader was told last, if it was. */
+  readonly known: Host | undefined;
+
+  /** Undefined when it came to nothing. */
   event: HostEvent | undefined;
 }
 
-/** What two successive events of one host come to for somebody who has seen neither. */
-export function merge(first: HostEvent, second: HostEvent): HostEvent | undefined {
+/** What two successive events come to for somebody who has seen neither, and knows the host so far or not. */
+function merge(
+  known: Host | undefined,
+  first: HostEvent,
+  second: HostEvent,
+): HostEvent | undefined {
   const { host } = second;
-  const previous = first.type === "down" ? first.host : first.previous;
-  if (second.type === "down") return previous && second;
-  if (previous === undefined) return { type: "up", host };
-  if (first.type === "down" && sameRecord(hostRecord(previous), hostRecord(host))) return undefined;
-  return { type: "update", host, previous };
+  if (second.type === "down") return known && second;
+  if (known === undefined) return { type: "up", host };
+  if (first.type === "down" && sameRecord(hostRecord(known), hostRecord(host))) return undefined;
+  return { type: "update", host, previous: known };
 }

@@ -1,10 +1,10 @@
+import { optionalSignal, optionsBag } from "../arguments.ts";
 import { DiscoveryError, isDiscoveryError } from "../errors.ts";
-import { checkOptions, checkSignal } from "./check-options.ts";
 import type { HostEvent } from "./host-event.ts";
 import type { Inbox } from "./inbox.ts";
 import type { Follower, Mirror } from "./mirror.ts";
 import { Readiness } from "./readiness.ts";
-import type { Subscription } from "./subscription.ts";
+import type { Subscription, WaitOptions } from "./subscription.ts";
 
 /** Hands what is in an inbox to the reader of a {@link Subscription}. */
 export class Feed<T> implements Subscription<T>, Follower {
@@ -68,11 +68,8 @@ export class Feed<T> implements Subscription<T>, Follower {
     return this;
   }
 
-  waitReady(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
-    checkOptions("waitReady", options);
-    const { signal } = options;
-    checkSignal("waitReady", signal);
-    return this.#waitReady(signal);
+  waitReady(options?: WaitOptions | undefined): Promise<void> {
+    return this.#waitReady(optionalSignal(optionsBag(options).signal));
   }
 
   listed(mirror: Mirror): void {

@@ -1,7 +1,8 @@
+import { optionalSignal, optionsBag } from "../arguments.ts";
 import { DiscoveryError } from "../errors.ts";
 import type { Host } from "../model/host.ts";
 import { assertServiceName } from "../model/keys.ts";
-import { checkBoolean, checkOptions, checkSignal } from "./check-options.ts";
+import { kindOf, refuse } from "../model/refuse.ts";
 import { EventInbox } from "./event-inbox.ts";
 import { Feed } from "./feed.ts";
 import type { FindContext } from "./find-context.ts";
@@ -36,29 +37,28 @@ export class Mirrors {
   }
 
   /** Every host that comes, changes or goes. */
-  subscribe(service: string, options: SubscribeOptions = {}): Subscription<HostEvent> {
-    return this.#subscribe("subscribe", service, options, (event) => event);
+  subscribe(service: string, options?: SubscribeOptions | undefined): Subscription<HostEvent> {
+    return this.#subscribe(service, options, (event) => event);
   }
 
   /** Every host that comes. */
-  subscribeNew(service: string, options: SubscribeOptions = {}): Subscription<Host> {
+  subscribeNew(service: string, options?: SubscribeOptions | undefined): Subscription<Host> {
     const select = ({ type, host }: HostEvent) => (type === "up" ? host : undefined);
-    return this.#subscribe("subscribeNew", service, options, select);
+    return this.#subscribe(service, options, select);
   }
 
   /** Every host that goes, as it was last known. */
-  subscribeDown(service: string, options: FollowOptions = {}): Subscription<Host> {
+  subscribeDown(service: string, options?: FollowOptions | undefined): Subscription<Host> {
     const select = ({ type, host }: HostEvent) => (type === "down" ? host : undefined);
-    return this.#subscribe("subscribeDown", service, options, select);
+    return this.#subscribe(service, options, select);
   }
 
   /**
    * The service as a whole: first as it is, then whenever it is different: its hosts, its info, or
    * whether the view is live. What happens between two readings is merged.
    */
-  changes(service: string, options: FollowOptions = {}): Subscription<ServiceView> {
-    checkOptions("changes", options);
-    return this.#open("changes", service, options.signal, new ViewInbox());
+  changes(service: string, options?: FollowOptions | undefined): Subscription<ServiceView> {
+    return this.#open(service, optionsBag(options).signal, new ViewInbox());
   }
 
   /** Makes somebody a follower of a service's mirror, until the returned function is called. */
@@ -84,25 +84,19 @@ export class Mirrors {
   }
 
   #subscribe<T>(
-    call: string,
     service: string,
-    options: SubscribeOptions,
+    options: SubscribeOptions | undefined,
     select: (event: HostEvent) => T | undefined,
   ): Subscription<T> {
-    checkOptions(call, options);
-    const { existing = false, signal } = options;
-    checkBoolean(call, "existing", existing);
-    return this.#open(call, service, signal, new EventInbox(existing, select));
+    const { existing = false, signal } = optionsBag(options);
+    if (typeof existing !== "boolean")
+      refuse("existing", `must be a boolean, not ${kindOf(existing)}`);
+    return this.#open(service, signal, new EventInbox(existing, select));
   }
 
-  #open<T>(
-    call: string,
-    service: string,
-    signal: AbortSignal | undefined,
-    inbox: Inbox<T>,
-  ): Subscription<T> {
+  #open<T>(service: string, signal: AbortSignal | undefined, inbox: Inbox<T>): Subscription<T> {
     assertServiceName(service);
-    checkSignal(call, signal);
+    optionalSignal(signal);
     this.#assertOpen(service);
     const feed = new Feed(service, inbox, this.#context.hold);
     feed.begin(signal, () => this.follow(service, feed));

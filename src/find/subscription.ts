@@ -1,3 +1,8 @@
+export interface WaitOptions {
+  /** Ends the wait alone, not what is waited for. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * News of one service, without end. It began when it was made: what is not read yet waits, merged
  * to at most one event a host. Read it with `for await`; leaving the loop ends it, and so do
@@ -23,7 +28,7 @@ export interface Subscription<T> extends AsyncIterator<T, undefined>, AsyncDispo
    * ended, and with `signal.reason` when a signal aborts: the one given here, which ends this wait
    * alone, or the subscription's own.
    */
-  waitReady(options?: { readonly signal?: AbortSignal | undefined }): Promise<void>;
+  waitReady(options?: WaitOptions | undefined): Promise<void>;
 
   [Symbol.asyncIterator](): Subscription<T>;
 }
