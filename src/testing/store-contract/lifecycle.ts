@@ -12,6 +12,7 @@ import {
   putInfo,
   rejects,
 } from "./bench.ts";
+import { ProcessHolders } from "./process-holders.ts";
 
 /** One call of every kind. */
 function calls(bench: Bench, store: Store, callOptions: CallOptions): Promise<unknown>[] {
@@ -22,11 +23,6 @@ function calls(bench: Bench, store: Store, callOptions: CallOptions): Promise<un
     store.write(write, callOptions),
     store.openSession({ ...callOptions, ttlSeconds: 5 }),
   ];
-}
-
-/** What keeps the process alive. */
-function holders(): string[] {
-  return process.getActiveResourcesInfo().filter((type) => type !== "Immediate");
 }
 
 export const lifecycle: readonly ContractCase[] = [
@@ -123,13 +119,18 @@ export const lifecycle: readonly ContractCase[] = [
   {
     name: "neither sessions nor watches keep the process alive",
     async run(bench) {
-      await bench.tick();
-      const before = holders().length;
-      const session = await bench.session();
-      await bench.write([putHost("a", "1", session)]);
-      const watch = bench.watch((await bench.read()).revision + 1);
-      await bench.until("the watch is established", () => watch.timesEstablished === 1);
-      await bench.until("nothing holds the process", () => holders().length <= before);
+      const holders = new ProcessHolders();
+      try {
+        const watch = await holders.during(async () => {
+          const session = await bench.session();
+          await bench.write([putHost("a", "1", session)]);
+          return bench.watch((await bench.read()).revision + 1);
+        });
+        await bench.until("the watch is established", () => watch.timesEstablished === 1);
+        await bench.until("nothing holds the process", () => holders.now().length === 0);
+      } finally {
+        holders.stop();
+      }
     },
   },
 ];

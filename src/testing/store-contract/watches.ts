@@ -109,7 +109,7 @@ export const watches: readonly ContractCase[] = [
     async run(bench) {
       const session = await bench.session();
       const from = (await bench.read()).revision + 1;
-      const names = ["", "-b", "0", ".", "a", "%2F"].map((suffix) => bench.service + suffix);
+      const names = ["-b", "0", ".", "a", "%2F", ""].map((suffix) => bench.service + suffix);
       const follow = (name: string) => bench.watch(from, "all", new WatchRecorder(), name);
       const followers = names.map(follow);
       for (const name of names) {
