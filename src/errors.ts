@@ -70,6 +70,6 @@ export function isDiscoveryError(
     typeof error === "object" &&
     error !== null &&
     brand in error &&
-    (code === undefined || (error as DiscoveryError).code === code)
+    (code === undefined || (error as { code?: unknown }).code === code)
   );
 }

@@ -1,0 +1,32 @@
+import { kindOf, refuse } from "./model/refuse.ts";
+
+/** An options bag: an object, or undefined, which is an empty one. */
+export function optionsBag<T extends object>(options: T | undefined): T {
+  if (options === undefined) return {} as T;
+  if (typeof options !== "object" || options === null) {
+    refuse("options", `must be an object, not ${kindOf(options)}`);
+  }
+  return options;
+}
+
+export function optionalSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    refuse("signal", `must be an AbortSignal, not ${kindOf(signal)}`);
+  }
+  return signal;
+}
+
+/** The longest delay that a timer can wait; Node fires longer ones at once. */
+const longestDelayMs = 2 ** 31 - 1;
+
+export function optionalMilliseconds(
+  field: string,
+  value: number | undefined,
+  minimum: number,
+): number | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== "number" || !(value >= minimum && value <= longestDelayMs)) {
+    refuse(field, `must be a number of milliseconds from ${minimum} to ${longestDelayMs}`);
+  }
+  return value;
+}

@@ -1,0 +1,163 @@
+import { KeepAlive } from "./async/keep-alive.ts";
+import { optionalSignal, optionsBag } from "./arguments.ts";
+import { closeOn } from "./close-on.ts";
+import { type MalformedRecord, reportMalformedRecord } from "./diagnostics.ts";
+import { type CheckedOptions, checkOptions, type DiscoveryOptions } from "./discovery-options.ts";
+import { DiscoveryError } from "./errors.ts";
+import type { LookupContext } from "./find/lookup.ts";
+import type { HostEvent } from "./find/host-event.ts";
+import { type FollowOptions, Mirrors, type SubscribeOptions } from "./find/mirrors.ts";
+import { Query, type GetOptions } from "./find/query.ts";
+import { listServices, type ServicesOptions } from "./find/services.ts";
+import type { Subscription } from "./find/subscription.ts";
+import type { ServiceView } from "./find/view-inbox.ts";
+import type { Host } from "./model/host.ts";
+import { type HostOptions, prepareHost } from "./model/host-options.ts";
+import { assertServiceName } from "./model/keys.ts";
+import { refuse } from "./model/refuse.ts";
+import type { Registration } from "./register/registration.ts";
+import { Registrar } from "./register/registrar.ts";
+import { openStore } from "./store/open-store.ts";
+import type { Store } from "./store/store.ts";
+
+export interface RegisterOptions {
+  /** Ends the registration: the same as `unregister()`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Service discovery on one etcd: registers hosts, finds them, and follows them. It connects when it
+ * is first needed, and it survives an etcd that is away. Make one for each process and close it at
+ * the end; only wrong options make the constructor throw (`INVALID_ARGUMENT`).
+ */
+export class Discovery implements AsyncDisposable {
+  readonly #options: CheckedOptions;
+  readonly #store: Store;
+  readonly #registrar: Registrar;
+  readonly #lookups: LookupContext;
+  readonly #mirrors: Mirrors;
+  readonly #keepAlive = new KeepAlive();
+  readonly #undoCloseOn = new Set<() => void>();
+  #closed: Promise<void> | undefined;
+
+  /** From the `ETCD_*` variables where an option is not given. */
+  constructor(options?: DiscoveryOptions) {
+    this.#options = checkOptions(options);
+    const { place, timeoutMs, ttlSeconds, logger } = this.#options;
+    this.#store = "store" in place ? place.store : openStore(place.connection);
+    const context = {
+      store: this.#store,
+      timeoutMs,
+      logger,
+      random: Math.random,
+      hold: () => this.#keepAlive.hold(),
+      onMalformed: (record: MalformedRecord) => {
+        const { error, ...fields } = record;
+        logger.warn(`skipped a record that cannot be read: ${error.message}`, fields);
+        reportMalformedRecord(record);
+      },
+    };
+    this.#registrar = new Registrar({ ...context, ttlSeconds });
+    this.#mirrors = new Mirrors(context);
+    this.#lookups = {
+      ...context,
+      hold: () => {
+        this.#assertOpen();
+        return this.#keepAlive.hold();
+      },
+    };
+  }
+
+  /**
+   * Registers a host of a service from now on, until the registration is ended. Returns at once,
+   * and goes on trying for as long as it takes; `waitRegistration()` tells when it is there. Throws
+   * `INVALID_ARGUMENT` for what no other process could use, naming the field, and `CLOSED`.
+   */
+  register(service: string, host: HostOptions, options?: RegisterOptions): Registration {
+    assertServiceName(service);
+    const signal = optionalSignal(optionsBag(options).signal);
+    const prepared = prepareHost(service, host);
+    this.#assertOpen();
+    for (const warning of prepared.warnings) this.#options.logger.warn(warning, { service });
+    return this.#registrar.register(service, prepared, signal);
+  }
+
+  /**
+   * A question about a service, such as `get("api").one()`: each of its final calls reads etcd once,
+   * afresh. Throws `INVALID_ARGUMENT`.
+   */
+  get(service: string, options?: GetOptions): Query {
+    return new Query(this.#lookups, service, options);
+  }
+
+  /** The names of all services that have an info or a host, sorted; with `alive`, only those that have a host. */
+  services(options?: ServicesOptions): Promise<string[]> {
+    return listServices(this.#lookups, options);
+  }
+
+  /**
+   * Tells of every host of a service that comes, changes or goes from now on, through whatever
+   * befalls the connection; with `existing`, first of those that are there. It ends with its
+   * signal, when its loop is left, or with the discovery.
+   */
+  subscribe(service: string, options?: SubscribeOptions): Subscription<HostEvent> {
+    return this.#mirrors.subscribe(service, options);
+  }
+
+  /** As {@link subscribe}, but only the hosts that come. */
+  subscribeNew(service: string, options?: SubscribeOptions): Subscription<Host> {
+    return this.#mirrors.subscribeNew(service, options);
+  }
+
+  /** As {@link subscribe}, but only the hosts that go, as they were last known. */
+  subscribeDown(service: string, options?: FollowOptions): Subscription<Host> {
+    return this.#mirrors.subscribeDown(service, options);
+  }
+
+  /** The service as a whole: first as it is, then each newer view, merged for a reader that is slow. */
+  changes(service: string, options?: FollowOptions): Subscription<ServiceView> {
+    return this.#mirrors.changes(service, options);
+  }
+
+  /** Closes the discovery on one of these signals, and then lets the process end by that signal. Returns its undo. */
+  closeOn(...signals: NodeJS.Signals[]): () => void {
+    if (signals.length === 0) refuse("signals", 'name at least one, such as "SIGTERM"');
+    const undo = closeOn(this, signals);
+    this.#undoCloseOn.add(undo);
+    return undo;
+  }
+
+  /**
+   * Ends everything: unregisters all hosts, ends all subscriptions, closes all connections. While
+   * etcd is away it takes `timeoutMs` at most, and the lease ends the records. Idempotent, never
+   * rejects.
+   */
+  close(): Promise<void> {
+    this.#closed ??= this.#keepAlive.during(this.#close());
+    return this.#closed;
+  }
+
+  /** Whether it was closed, or is about to be. */
+  get closed(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    for (const undo of this.#undoCloseOn) undo();
+    this.#mirrors.close();
+    await this.#registrar.close();
+    if (!("store" in this.#options.place)) await this.#store.close();
+  }
+
+  #assertOpen(): void {
+    if (this.#closed !== undefined) throw closedError();
+  }
+}
+
+function closedError(): DiscoveryError {
+  return new DiscoveryError("CLOSED", "the discovery was closed");
+}

@@ -1,0 +1,30 @@
+export {
+  defaultDiscovery,
+  get,
+  getForShard,
+  register,
+  subscribe,
+  subscribeDown,
+  subscribeNew,
+} from "./default.ts";
+export { Discovery, type RegisterOptions } from "./discovery.ts";
+export type { AuthOptions, DiscoveryOptions, PemSource, TlsOptions } from "./discovery-options.ts";
+export type { MalformedRecord } from "./diagnostics.ts";
+export { DiscoveryError, type DiscoveryErrorCode, isDiscoveryError } from "./errors.ts";
+export type { Freshness } from "./find/freshness.ts";
+export type { DownReason, HostEvent } from "./find/host-event.ts";
+export type { HostPromise } from "./find/host-promise.ts";
+export type { LookupOptions } from "./find/lookup.ts";
+export type { FollowOptions, SubscribeOptions } from "./find/mirrors.ts";
+export type { Query, GetOptions } from "./find/query.ts";
+export type { ServicesOptions } from "./find/services.ts";
+export type { Subscription } from "./find/subscription.ts";
+export type { ServiceView } from "./find/view-inbox.ts";
+export type { Logger } from "./logger.ts";
+export { Host } from "./model/host.ts";
+export type { HostChanges, HostOptions } from "./model/host-options.ts";
+export { Service } from "./model/service.ts";
+export type { Credentials } from "./register/credentials.ts";
+export type { RegistrationEvents, RegistrationState } from "./register/entry.ts";
+export type { DrainOptions, Registration, WaitOptions } from "./register/registration.ts";
+export type { Store } from "./store/store.ts";

@@ -1,0 +1,269 @@
+import { DiscoveryError, isDiscoveryError } from "../errors.ts";
+import type { Logger } from "../logger.ts";
+import type { PreparedHost } from "../model/host-options.ts";
+import { encodeHost, type HostRecord } from "../model/record.ts";
+import type { Session } from "../store/store.ts";
+import { type Credentials, given, sameCredentials } from "./credentials.ts";
+
+/**
+ * Where a registration stands.
+ *
+ * - `registering`: not on etcd yet;
+ * - `registered`: on etcd;
+ * - `lost`: was on etcd, and is being put back;
+ * - `draining`: on etcd, marked as about to leave;
+ * - `unhealthy`: withdrawn by its own health check;
+ * - `closed`: ended.
+ *
+ * More may come with later versions.
+ */
+export type RegistrationState =
+  | "registering"
+  | "registered"
+  | "lost"
+  | "draining"
+  | "unhealthy"
+  | "closed";
+
+/** What a registration tells its listeners, by event. */
+export interface RegistrationEvents {
+  /** The state has changed to this one. */
+  state: RegistrationState;
+
+  /** Another host of the service has changed the credentials to these. */
+  credentials: Credentials;
+}
+
+/** What was seen of a record by a watch or a listing, still to be judged. */
+export type Observation = {
+  readonly revision: number;
+  readonly value: Uint8Array | undefined;
+};
+
+/** Somebody who waits for an entry to get somewhere. */
+export interface Waiter {
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+function resolveAll(waiters: Set<Waiter>): void {
+  for (const waiter of waiters) waiter.resolve();
+  waiters.clear();
+}
+
+function rejectAll(waiters: Set<Waiter>, error: unknown): void {
+  for (const waiter of waiters) waiter.reject(error);
+  waiters.clear();
+}
+
+/**
+ * One wanted host: the newest record that its owner wants on the store, and what is known to be
+ * there. The keeper of its service brings the two together; a `Registration` is its public face.
+ */
+export class Entry {
+  readonly service: string;
+  readonly uuid: string;
+
+  /** Whether its owner brought credentials of its own, which are announced at the first registration. */
+  readonly announces: boolean;
+
+  /** Settled when nothing of this entry is, or can come, on the store any more. */
+  readonly gone: Promise<void>;
+  markGone: () => void = () => {};
+
+  /** The newest record. Replaced, never changed, so that a write can tell whether it wrote the newest. */
+  wanted: PreparedHost;
+
+  /** The bytes known to be on the store, and their revision. */
+  stored: { readonly revision: number; readonly value: Uint8Array } | undefined;
+
+  /** Under which session a write was last asked for; from then on something of this entry may be on the store. */
+  session: Session | undefined;
+
+  /** The record has to be written. */
+  dirty = true;
+
+  /** The info has to be written with this host's hostname, ports and critical. */
+  infoDirty = false;
+
+  /** It was on the store and is not, or may not be: writing it again is a repair. */
+  missing = false;
+
+  /** The last time by the clock that it was put back. */
+  undoneAt: number | undefined;
+
+  /** What was last seen of it, if that is still to be judged. */
+  observed: Observation | undefined;
+
+  /** It is to be taken off the store. */
+  ending = false;
+
+  readonly #logger: Logger;
+  readonly #listeners = new Map<keyof RegistrationEvents, Set<(event: never) => void>>();
+  /** Wait for the first registration. */
+  readonly #waiters = new Set<Waiter>();
+
+  /** Wait until the newest record is on the store. */
+  readonly #writers = new Set<Waiter>();
+  #state: RegistrationState = "registering";
+  #registered = false;
+  #lastError: DiscoveryError | undefined;
+  #encoded: { readonly of: HostRecord; readonly value: Uint8Array } | undefined;
+
+  constructor(service: string, prepared: PreparedHost, logger: Logger) {
+    this.service = service;
+    this.uuid = prepared.record.uuid;
+    this.wanted = prepared;
+    this.announces = prepared.record.public && given(prepared.record);
+    this.#logger = logger;
+    this.gone = new Promise((resolve) => {
+      this.markGone = resolve;
+    });
+  }
+
+  get record(): HostRecord {
+    return this.wanted.record;
+  }
+
+  get public(): boolean {
+    return this.wanted.record.public;
+  }
+
+  get state(): RegistrationState {
+    return this.#state;
+  }
+
+  get lastError(): DiscoveryError | undefined {
+    return this.#lastError;
+  }
+
+  /** Whether it has been on the store once. */
+  get registered(): boolean {
+    return this.#registered;
+  }
+
+  /** The bytes of a record of this host: the newest one, unless told otherwise. */
+  encode(record: HostRecord = this.record): Uint8Array {
+    if (this.#encoded?.of !== record) this.#encoded = { of: record, value: encodeHost(record) };
+    return this.#encoded.value;
+  }
+
+  /** Takes over the credentials of the service; returns whether they are news. */
+  setCredentials(credentials: Credentials): boolean {
+    if (sameCredentials(this.record, credentials)) return false;
+    const { user, password } = credentials;
+    this.wanted = { ...this.wanted, record: { ...this.record, user, password } };
+    this.dirty = true;
+    return true;
+  }
+
+  setDraining(draining: boolean): void {
+    if (this.record.draining === draining) return;
+    this.wanted = { ...this.wanted, record: { ...this.record, draining } };
+    this.dirty = true;
+  }
+
+  /** The store has confirmed these bytes. */
+  confirm(written: HostRecord, value: Uint8Array, revision: number, now: number): void {
+    if (this.missing) this.undoneAt = now;
+    this.missing = false;
+    this.stored = { revision, value };
+    if (this.record === written) this.dirty = false;
+    this.#lastError = undefined;
+    this.#registered = true;
+    if (this.ending) return;
+    this.become(written.draining ? "draining" : "registered");
+    resolveAll(this.#waiters);
+    if (!this.dirty) resolveAll(this.#writers);
+  }
+
+  /** The record is not, or perhaps not, on the store any more. */
+  lose(error: DiscoveryError): void {
+    this.stored = undefined;
+    this.missing = this.#registered;
+    this.dirty = true;
+    if (this.ending) return;
+    this.#lastError = error;
+    if (this.#registered) this.become("lost");
+  }
+
+  /** A try to write it has failed. */
+  fail(error: DiscoveryError): void {
+    if (this.ending) return;
+    this.#lastError = error;
+    if (!isDenied(error)) return;
+    rejectAll(this.#waiters, error);
+    rejectAll(this.#writers, error);
+  }
+
+  end(): void {
+    this.ending = true;
+    this.become("closed");
+    rejectAll(this.#waiters, closed(this.service));
+    rejectAll(this.#writers, closed(this.service));
+  }
+
+  /** Calls back once: when the newest record is on the store, or as soon as that is refused. */
+  onWritten(waiter: Waiter): () => void {
+    if (this.ending) waiter.reject(closed(this.service));
+    else this.#writers.add(waiter);
+    return () => this.#writers.delete(waiter);
+  }
+
+  /** Calls back once: when registered for the first time, or as soon as that is refused. */
+  onFirstRegistered(waiter: Waiter): () => void {
+    if (this.ending) waiter.reject(closed(this.service));
+    else if (this.#registered) waiter.resolve();
+    else if (this.#lastError !== undefined && isDenied(this.#lastError)) {
+      waiter.reject(this.#lastError);
+    } else this.#waiters.add(waiter);
+    return () => this.#waiters.delete(waiter);
+  }
+
+  on<E extends keyof RegistrationEvents>(
+    event: E,
+    listener: (event: RegistrationEvents[E]) => void,
+  ): () => void {
+    const listeners = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, listeners);
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }
+
+  emit<E extends keyof RegistrationEvents>(event: E, value: RegistrationEvents[E]): void {
+    for (const listener of [...(this.#listeners.get(event) ?? [])]) {
+      const report = (error: unknown) =>
+        this.#logger.error(`a listener for "${event}" of a registration threw`, {
+          service: this.service,
+          uuid: this.uuid,
+          error,
+        });
+      try {
+        // An async listener is allowed, and its failure as harmless as a throw.
+        const result: unknown = (listener as (event: RegistrationEvents[E]) => unknown)(value);
+        if (result instanceof Promise) result.catch(report);
+      } catch (error) {
+        report(error);
+      }
+    }
+  }
+
+  become(state: RegistrationState): void {
+    if (this.#state === state || this.#state === "closed") return;
+    this.#state = state;
+    this.emit("state", state);
+  }
+}
+
+export function closed(service: string): DiscoveryError {
+  return new DiscoveryError("CLOSED", `the registration of "${service}" has ended`);
+}
+
+/** Refusals that only somebody else can lift, so that whoever waits should hear of them at once. */
+export function isDenied(error: DiscoveryError): boolean {
+  return (
+    isDiscoveryError(error, "UNAUTHENTICATED") ||
+    isDiscoveryError(error, "PERMISSION_DENIED") ||
+    isDiscoveryError(error, "CLOSED")
+  );
+}

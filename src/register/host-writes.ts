@@ -1,0 +1,65 @@
+import type { HostRecord } from "../model/record.ts";
+import type { Change, Condition, Session, Store, WriteResult } from "../store/store.ts";
+import type { Entry } from "./entry.ts";
+
+/** A host record on its way to the store. */
+export interface HostWrite {
+  readonly entry: Entry;
+  readonly record: HostRecord;
+  readonly value: Uint8Array;
+}
+
+/** Bounds of one write; etcd takes 1.5 MiB and 128 operations in a request by default (etcd docs, "System limits"). */
+const maximumHosts = 50;
+const maximumBytes = 256 * 1_024;
+
+export function hostWrite(entry: Entry, record: HostRecord = entry.record): HostWrite {
+  return { entry, record, value: entry.encode(record) };
+}
+
+/** Cuts writes into pieces that a store takes at once; at least one piece, which may be empty. */
+export function pieces(writes: readonly HostWrite[]): HostWrite[][] {
+  let piece: HostWrite[] = [];
+  let bytes = 0;
+  const all = [piece];
+  for (const write of writes) {
+    bytes += write.value.length;
+    if (piece.length > 0 && (piece.length === maximumHosts || bytes > maximumBytes)) {
+      piece = [];
+      bytes = write.value.length;
+      all.push(piece);
+    }
+    piece.push(write);
+  }
+  return all;
+}
+
+/** Writes one piece under conditions, and confirms its entries if these held. */
+export async function writePiece(
+  context: { readonly store: Store; readonly timeoutMs: number },
+  service: string,
+  piece: readonly HostWrite[],
+  options: {
+    readonly session: Session;
+    readonly conditions: readonly Condition[];
+    readonly info?: Uint8Array | undefined;
+  },
+): Promise<WriteResult> {
+  const { session } = options;
+  const changes: Change[] = piece.map(({ entry, value }) => {
+    entry.session = session;
+    return { kind: "put-host", id: entry.uuid, value, session };
+  });
+  if (options.info !== undefined) changes.push({ kind: "put-info", value: options.info });
+  const result = await context.store.write(
+    { service, conditions: options.conditions, changes },
+    { timeoutMs: context.timeoutMs },
+  );
+  if (result.applied) {
+    const now = context.store.clock.now();
+    for (const { entry, record, value } of piece) {
+      entry.confirm(record, value, result.revision, now);
+    }
+  }
+  return result;
+}

@@ -1,0 +1,80 @@
+import { decodeHost, encodeInfo, infoOf } from "../model/record.ts";
+import type { Session } from "../store/store.ts";
+import { hostWrite, writePiece } from "./host-writes.ts";
+import type { ServiceKeeper } from "./service-keeper.ts";
+import { writtenInfo } from "./seen-info.ts";
+
+/** Writes the private hosts that are due, and the service's info if there is none. */
+export async function writePrivateHosts(keeper: ServiceKeeper, session: Session): Promise<void> {
+  const due = keeper.due(false);
+  const newcomers = due.filter((entry) => !entry.registered);
+  // The info is the business of the public hosts where there are any.
+  const writer = keeper.wanted(true).length === 0 ? keeper.wanted(false).at(-1) : undefined;
+  const { context, service } = keeper;
+
+  const writes: Promise<unknown>[] = due.map((entry) =>
+    writePiece(context, service, [hostWrite(entry)], { session, conditions: [] }),
+  );
+  if (writer !== undefined && (keeper.info?.value === undefined || newcomers.length > 0)) {
+    writes.push(writeMissingInfo(keeper));
+  }
+  await settled(writes);
+  if (writer === undefined || newcomers.length === 0 || keeper.info?.record?.public !== true) {
+    return;
+  }
+  await replaceLeftInfo(keeper);
+
+  async function writeMissingInfo({ context: { store, timeoutMs } }: ServiceKeeper): Promise<void> {
+    if (writer === undefined) return;
+    const record = infoOf(writer.record);
+    const result = await store.write(
+      {
+        service,
+        conditions: [{ record: { kind: "info" }, revision: 0 }],
+        changes: [{ kind: "put-info", value: encodeInfo(record) }],
+      },
+      { timeoutMs },
+    );
+    if (result.applied) keeper.info = writtenInfo(record, result.revision);
+    else keeper.see(result.current.info);
+  }
+}
+
+/**
+ * Puts a private info in the place of a public one that its hosts have left behind. The condition
+ * is its revision, which a public host that comes back meanwhile changes with its own record.
+ */
+async function replaceLeftInfo(keeper: ServiceKeeper): Promise<void> {
+  const { context, service } = keeper;
+  const { store, timeoutMs } = context;
+  const writer = keeper.wanted(false).at(-1);
+  const listing = await store.read(service, { info: true, hosts: "all" }, { timeoutMs });
+  const info = keeper.see(listing.info);
+  if (writer === undefined || info.record?.public !== true) return;
+  const isPublic = ({ id, value }: { id: string; value: Uint8Array }) => {
+    try {
+      return decodeHost(value, service, id).public;
+    } catch {
+      return false;
+    }
+  };
+  if (listing.hosts.some(isPublic)) return;
+  const record = infoOf(writer.record);
+  const result = await store.write(
+    {
+      service,
+      conditions: [{ record: { kind: "info" }, revision: info.revision }],
+      changes: [{ kind: "put-info", value: encodeInfo(record) }],
+    },
+    { timeoutMs },
+  );
+  if (result.applied) keeper.info = writtenInfo(record, result.revision);
+  else keeper.see(result.current.info);
+}
+
+/** Waits for all of them before it fails for one, so that none is still under way. */
+export async function settled(promises: readonly Promise<unknown>[]): Promise<void> {
+  const results = await Promise.allSettled(promises);
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+}

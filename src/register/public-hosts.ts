@@ -1,0 +1,130 @@
+import { encodeInfo, infoOf, type InfoRecord } from "../model/record.ts";
+import type { Condition, Session } from "../store/store.ts";
+import type { Credentials } from "./credentials.ts";
+import type { Entry } from "./entry.ts";
+import { type HostWrite, hostWrite, pieces, writePiece } from "./host-writes.ts";
+import { settled } from "./private-hosts.ts";
+import { type SeenInfo, serves, unchanged, writtenInfo } from "./seen-info.ts";
+import type { ServiceKeeper } from "./service-keeper.ts";
+
+/** Credentials that a host's owner wants for the whole service, until they are written or given up. */
+export interface Rotation {
+  readonly entry: Entry;
+  readonly credentials: Credentials;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+
+  /** Nobody waits for it any more. */
+  over: boolean;
+}
+
+/** An info to be written, and what must be true for that. */
+interface InfoWrite {
+  readonly conditions: readonly Condition[];
+  readonly record: InfoRecord | undefined;
+}
+
+/**
+ * Writes the public hosts that are due, and the service's info with them where that is their
+ * business. Returns false if another round is needed because somebody else was first.
+ */
+export async function writePublicHosts(keeper: ServiceKeeper, session: Session): Promise<boolean> {
+  if (keeper.wanted(true).length === 0) return true;
+  // Hosts that brought no credentials of their own take the service's.
+  if (keeper.credentials !== undefined) keeper.adopt(keeper.credentials);
+  const announcer = keeper.due(true).findLast((entry) => !entry.registered && entry.announces);
+  if (announcer !== undefined) keeper.adopt(announcer.record, announcer);
+  else if (keeper.info === undefined) await look(keeper);
+
+  const due = keeper.due(true);
+  const info = infoWrite(keeper, due, announcer);
+  if (due.length === 0 && info.record === undefined) return true;
+  return writeAll(
+    keeper,
+    session,
+    due.map((entry) => hostWrite(entry)),
+    info,
+  );
+}
+
+/** Writes new credentials to the info and all own public hosts. Returns false if somebody else was first. */
+export async function rotate(
+  keeper: ServiceKeeper,
+  session: Session,
+  { entry, credentials, resolve }: Rotation,
+): Promise<boolean> {
+  if (!entry.registered || entry.ending) return entry.ending;
+  const info = keeper.info ?? (await look(keeper));
+  const base = serves(info, undefined) ? info.record : infoOf(entry.record);
+  const { user, password } = credentials;
+  const hosts = keeper
+    .wanted(true)
+    .filter((host) => host.registered)
+    .map((host) => hostWrite(host, { ...host.record, user, password }));
+  const record = { ...base, user, password };
+  if (!(await writeAll(keeper, session, hosts, { conditions: [unchanged(info)], record }))) {
+    return false;
+  }
+  keeper.adopt(credentials, entry);
+  resolve();
+  return true;
+}
+
+async function look(keeper: ServiceKeeper): Promise<SeenInfo> {
+  const { store, timeoutMs } = keeper.context;
+  const listing = await store.read(keeper.service, { info: true, hosts: [] }, { timeoutMs });
+  return keeper.see(listing.info);
+}
+
+function infoWrite(
+  keeper: ServiceKeeper,
+  due: readonly Entry[],
+  announcer: Entry | undefined,
+): InfoWrite {
+  // The newest credentials win, whatever is there.
+  if (announcer !== undefined) return { conditions: [], record: infoOf(announcer.record) };
+  const { info, credentials } = keeper;
+  if (info === undefined) return { conditions: [], record: undefined };
+  const news = due.find((entry) => !entry.registered || entry.infoDirty);
+  if (!serves(info, credentials)) {
+    const author = news ?? keeper.wanted(true)[0];
+    const record = author && { ...infoOf(author.record), ...credentials };
+    const conditions: Condition[] = [{ record: { kind: "info" }, revision: info.revision }];
+    return { conditions, record };
+  }
+  const conditions = [unchanged(info)];
+  if (news !== undefined) return { conditions, record: infoOf(news.record) };
+  // A repair touches the info, so that a private host that finds no public one left cannot replace it meanwhile.
+  if (due.some((entry) => entry.missing)) return { conditions, record: info.record };
+  return { conditions, record: undefined };
+}
+
+async function writeAll(
+  keeper: ServiceKeeper,
+  session: Session,
+  hosts: readonly HostWrite[],
+  { conditions, record }: InfoWrite,
+): Promise<boolean> {
+  const { context, service } = keeper;
+  const [first = [], ...rest] = pieces(hosts);
+  const info = record && encodeInfo(record);
+  const result = await writePiece(context, service, first, { session, conditions, info });
+  if (!result.applied) {
+    keeper.see(result.current.info);
+    return false;
+  }
+  if (record !== undefined) keeper.info = writtenInfo(record, result.revision);
+  for (const { entry } of hosts) entry.infoDirty = false;
+  const written = keeper.info;
+  const later = written === undefined ? [] : [unchanged(written)];
+  let applied = true;
+  await settled(
+    rest.map(async (piece) => {
+      const outcome = await writePiece(context, service, piece, { session, conditions: later });
+      if (outcome.applied) return;
+      applied = false;
+      keeper.see(outcome.current.info);
+    }),
+  );
+  return applied;
+}

@@ -1,0 +1,88 @@
+import { delay } from "../async/abort.ts";
+import type { PreparedHost } from "../model/host-options.ts";
+import { Entry } from "./entry.ts";
+import type { KeeperContext, RegisterContext } from "./register-context.ts";
+import { Registration } from "./registration.ts";
+import { ServiceKeeper } from "./service-keeper.ts";
+import { SessionHolder } from "./session-holder.ts";
+
+/** Owns all registrations of a `Discovery`: the one session they live by, and a keeper for each service. */
+export class Registrar {
+  readonly #context: KeeperContext;
+  readonly #holder: SessionHolder;
+  readonly #keepers = new Map<string, ServiceKeeper>();
+  readonly #ends = new Set<() => Promise<void>>();
+
+  constructor(context: RegisterContext) {
+    const { store, ttlSeconds, timeoutMs, logger } = context;
+    const holder = new SessionHolder({
+      store,
+      ttlSeconds,
+      timeoutMs,
+      onFailure: (error) => {
+        logger.warn("could not open a session; trying again", { error });
+        for (const keeper of this.#keepers.values()) keeper.fail(error);
+      },
+      onLost: (error) => {
+        logger.warn("the session was lost; registering again", { error });
+        for (const keeper of this.#keepers.values()) keeper.lose(error);
+      },
+    });
+    this.#holder = holder;
+    this.#context = {
+      ...context,
+      session: () => holder.current,
+      openSession: () => holder.open(),
+    };
+  }
+
+  /** Registers a host from now on, for as long as it is not ended. */
+  register(service: string, prepared: PreparedHost, signal?: AbortSignal): Registration {
+    const { logger, hold } = this.#context;
+    const entry = new Entry(service, prepared, logger);
+    const keeper = this.#keeper(service);
+    const release = hold();
+    const onAbort = () => void end();
+    let ended: Promise<void> | undefined;
+    const end = () =>
+      (ended ??= this.#end(entry, keeper).then(() => {
+        signal?.removeEventListener("abort", onAbort);
+        this.#ends.delete(end);
+        if (this.#ends.size === 0) this.#holder.release();
+        release();
+      }));
+    this.#ends.add(end);
+    keeper.add(entry);
+    if (signal?.aborted) onAbort();
+    else signal?.addEventListener("abort", onAbort, { once: true });
+    return new Registration(entry, keeper, this.#context, end);
+  }
+
+  /** Ends all registrations: together, so that it takes few trips however many they are. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#ends].map((end) => end()));
+    for (const keeper of this.#keepers.values()) keeper.close();
+    await this.#holder.close();
+  }
+
+  /** Takes an entry off the store, or leaves that to the session when the store is out of reach. */
+  async #end(entry: Entry, keeper: ServiceKeeper): Promise<void> {
+    const { store, timeoutMs } = this.#context;
+    const over = new AbortController();
+    entry.end();
+    keeper.end();
+    await Promise.race([entry.gone, delay(store.clock, timeoutMs, over.signal).catch(() => {})]);
+    over.abort();
+  }
+
+  #keeper(service: string): ServiceKeeper {
+    const known = this.#keepers.get(service);
+    if (known !== undefined) return known;
+    const keeper: ServiceKeeper = new ServiceKeeper(service, this.#context, () => {
+      if (this.#keepers.get(service) === keeper) this.#keepers.delete(service);
+      keeper.close();
+    });
+    this.#keepers.set(service, keeper);
+    return keeper;
+  }
+}

@@ -1,0 +1,58 @@
+import { DiscoveryError } from "../errors.ts";
+import { decodeInfo, encodeInfo, type InfoRecord } from "../model/record.ts";
+import type { Condition, StoredRecord } from "../store/store.ts";
+import { type Credentials, given } from "./credentials.ts";
+
+/** A service's info as last seen on the store. */
+export interface SeenInfo {
+  /** The revision that wrote it; 0 when there is none. */
+  readonly revision: number;
+
+  /** Undefined when there is none. */
+  readonly value: Uint8Array | undefined;
+
+  /** Undefined when there is none, or it cannot be read. */
+  readonly record: InfoRecord | undefined;
+}
+
+export function seenInfo(
+  service: string,
+  stored: Pick<StoredRecord, "revision" | "value"> | undefined,
+  onMalformed: (error: DiscoveryError) => void,
+): SeenInfo {
+  if (stored === undefined) return { revision: 0, value: undefined, record: undefined };
+  // A copy: what comes from the store may be a slice of a far larger buffer.
+  const value = stored.value.slice();
+  try {
+    return { revision: stored.revision, value, record: decodeInfo(value, service) };
+  } catch (error) {
+    onMalformed(error as DiscoveryError);
+    return { revision: stored.revision, value, record: undefined };
+  }
+}
+
+/**
+ * Whether public hosts can go by this info. One that lost its credentials while there are some is
+ * no order to serve without: somebody overwrote it who did not know them.
+ */
+export function serves(
+  info: SeenInfo,
+  credentials: Credentials | undefined,
+): info is SeenInfo & { readonly record: InfoRecord; readonly value: Uint8Array } {
+  return (
+    info.record?.public === true &&
+    (given(info.record) || credentials === undefined || !given(credentials))
+  );
+}
+
+/** That the info is still what was seen. Its bytes count, so that a repair's touch of it is no conflict. */
+export function unchanged(info: SeenInfo): Condition {
+  const record = { kind: "info" } as const;
+  if (info.value === undefined) return { record, revision: 0 };
+  return { record, value: info.value };
+}
+
+/** What the store has after `record` was written at `revision`. */
+export function writtenInfo(record: InfoRecord, revision: number): SeenInfo {
+  return { revision, value: encodeInfo(record), record };
+}

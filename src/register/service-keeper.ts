@@ -1,0 +1,357 @@
+import { abortable } from "../async/abort.ts";
+import type { CancelTimer } from "../async/clock.ts";
+import { DiscoveryError, isDiscoveryError } from "../errors.ts";
+import { decodeHost, encodeHost } from "../model/record.ts";
+import type { StoredRecord, WatchChange } from "../store/store.ts";
+import type { Credentials } from "./credentials.ts";
+import { type Entry, isDenied } from "./entry.ts";
+import { OwnRecords } from "./own-records.ts";
+import { settled, writePrivateHosts } from "./private-hosts.ts";
+import { type Rotation, rotate, writePublicHosts } from "./public-hosts.ts";
+import { ReconcileLoop } from "./reconcile-loop.ts";
+import type { KeeperContext } from "./register-context.ts";
+import { type SeenInfo, seenInfo, serves } from "./seen-info.ts";
+
+/** New credentials are taken over once they have been the newest for so long, so that a fleet that starts together settles before it writes. */
+const settleMs = 50;
+const settleAtMostMs = 1_000;
+
+/** A foreign write of a record is undone at most this often. */
+const undoEveryMs = 1_000;
+
+/**
+ * Keeps all hosts that this process has registered under one service: brings what is on the store
+ * in line with what is wanted, and takes over what others change of the credentials. One step
+ * after the other, so that nothing in flight can cross with what comes after it.
+ */
+export class ServiceKeeper {
+  readonly service: string;
+  readonly context: KeeperContext;
+
+  /** The info as last seen; undefined as long as nobody has looked. */
+  info: SeenInfo | undefined;
+
+  /** What all public hosts of the service share, as far as it is known here. */
+  credentials: Credentials | undefined;
+
+  readonly #entries = new Map<string, Entry>();
+  readonly #onEmpty: () => void;
+  readonly #loop: ReconcileLoop;
+  readonly #records: OwnRecords;
+  readonly #rotations: Rotation[] = [];
+  #verify = false;
+  #verifiedAt = 0;
+  #settling: { readonly since: number; cancel: CancelTimer } | undefined;
+  #undoTimer: CancelTimer | undefined;
+
+  constructor(service: string, context: KeeperContext, onEmpty: () => void) {
+    this.service = service;
+    this.context = context;
+    this.#onEmpty = onEmpty;
+    this.#loop = new ReconcileLoop({
+      clock: context.store.clock,
+      step: (interrupted) => this.#step(interrupted),
+      onFailure: (error) => this.#failed(error),
+    });
+    this.#records = new OwnRecords(context.store, service, {
+      changed: (change) => this.#observe(change),
+      ended: (reason, error) => {
+        context.logger.info("looking at own records again", { service, reason, error });
+        this.#verify = true;
+        this.#loop.wake();
+      },
+    });
+  }
+
+  add(entry: Entry): void {
+    this.#entries.set(entry.uuid, entry);
+    this.#loop.wake();
+  }
+
+  /** Something of an entry has changed. */
+  wake(): void {
+    this.#loop.wake();
+  }
+
+  /** An entry has ended: nothing else may keep it waiting. */
+  end(): void {
+    this.#loop.interrupt();
+  }
+
+  rotate(rotation: Rotation): void {
+    this.#rotations.push(rotation);
+    this.#loop.wake();
+  }
+
+  /** The session is gone, and with it all that was written under it. */
+  lose(cause: Error): void {
+    const error = asDiscoveryError(cause);
+    for (const entry of this.#entries.values()) if (entry.session !== undefined) entry.lose(error);
+    this.#loop.wake();
+  }
+
+  /** A session could not be opened. */
+  fail(error: Error): void {
+    const reported = asDiscoveryError(error);
+    for (const entry of this.#entries.values()) if (entry.dirty) entry.fail(reported);
+    if (!isDenied(reported)) return;
+    for (const rotation of this.#rotations.splice(0)) rotation.reject(reported);
+  }
+
+  /** Stops at once, and leaves what is on the store to the session. */
+  close(): void {
+    this.#loop.close();
+    this.#records.close();
+    this.#settling?.cancel();
+    this.#undoTimer?.();
+    for (const entry of [...this.#entries.values()]) this.#forget(entry);
+  }
+
+  /** The entries that are to be on the store, in the order of their registration. */
+  wanted(isPublic: boolean): Entry[] {
+    return [...this.#entries.values()].filter(
+      (entry) => !entry.ending && entry.public === isPublic,
+    );
+  }
+
+  /** Those of them that have to be written now. */
+  due(isPublic: boolean): Entry[] {
+    const now = this.context.store.clock.now();
+    return this.wanted(isPublic).filter((entry) => {
+      if (!entry.dirty) return false;
+      if (entry.undoneAt === undefined || now - entry.undoneAt >= undoEveryMs) return true;
+      this.#undoTimer ??= this.context.store.clock.setTimeout(
+        () => {
+          this.#undoTimer = undefined;
+          this.#loop.wake();
+        },
+        entry.undoneAt + undoEveryMs - now,
+      );
+      return false;
+    });
+  }
+
+  /** Takes note of the info as it is now, and of the credentials that it announces. */
+  see(stored: StoredRecord | undefined): SeenInfo {
+    const { service } = this;
+    const info = seenInfo(service, stored, (error) =>
+      this.context.onMalformed({ service, kind: "info", id: service, error }),
+    );
+    this.info = info;
+    if (serves(info, this.credentials)) this.adopt(info.record);
+    return info;
+  }
+
+  /** From now on these are the credentials of all public hosts here, but of those yet to announce their own. */
+  adopt({ user, password }: Credentials, by?: Entry): void {
+    const credentials = { user, password };
+    this.credentials = credentials;
+    for (const entry of this.wanted(true)) {
+      if (entry.announces && !entry.registered && by === undefined) continue;
+      if (!entry.setCredentials(credentials) || entry === by) continue;
+      if (entry.registered || entry.announces) entry.emit("credentials", credentials);
+    }
+  }
+
+  async #step(interrupted: AbortSignal): Promise<boolean> {
+    await this.#finish([...this.#entries.values()].filter((entry) => entry.ending));
+    if (this.#verify) await this.#compare();
+    this.#judge();
+    if (!this.#hasWork()) return false;
+    const session = await abortable(this.context.openSession(), interrupted);
+    try {
+      const publicHosts = writePublicHosts(this, session);
+      const privateHosts = writePrivateHosts(this, session);
+      await settled([publicHosts, privateHosts]);
+      const rotation = this.#rotations[0];
+      if (rotation !== undefined && (await rotate(this, session, rotation))) {
+        this.#rotations.shift();
+      }
+      this.#follow();
+      return !(await publicHosts) || this.#hasWork();
+    } catch (error) {
+      // It may have been carried out all the same, so the next step looks before it writes.
+      this.#verify = true;
+      throw error;
+    }
+  }
+
+  #hasWork(): boolean {
+    for (let i = this.#rotations.length - 1; i >= 0; i -= 1) {
+      if (this.#rotations[i]?.over === true) this.#rotations.splice(i, 1);
+    }
+    if (this.due(true).length > 0 || this.due(false).length > 0) return true;
+    if ([...this.#entries.values()].some((entry) => entry.observed !== undefined || entry.ending)) {
+      return true;
+    }
+    if (this.#rotations.length > 0) return true;
+    if (this.info === undefined || this.#entries.size === 0) return false;
+    return this.wanted(true).length > 0
+      ? !serves(this.info, this.credentials)
+      : this.info.value === undefined;
+  }
+
+  /** Takes ended entries off the store: marks them as leaving, so that others know why, then deletes them. */
+  async #finish(leaving: readonly Entry[]): Promise<void> {
+    if (leaving.length === 0) return;
+    const { store, timeoutMs } = this.context;
+    const session = this.context.session();
+    if (session !== undefined) {
+      const marks = leaving.map(async (entry) => {
+        if (entry.stored === undefined || entry.record.draining) return;
+        const record = { kind: "host", id: entry.uuid } as const;
+        const condition = { record, revision: entry.stored.revision };
+        entry.setDraining(true);
+        const put = { kind: "put-host", id: entry.uuid, value: entry.encode(), session } as const;
+        await store.write(
+          { service: this.service, conditions: [condition], changes: [put] },
+          { timeoutMs },
+        );
+      });
+      // Unmarked is no harm: the record goes all the same, only its followers take it for expired.
+      await Promise.allSettled(marks);
+    }
+    const deletions = leaving.map(async (entry) => {
+      const deletion = { kind: "delete-host", id: entry.uuid } as const;
+      const write = { service: this.service, conditions: [], changes: [deletion] };
+      try {
+        if (entry.session !== undefined) await store.write(write, { timeoutMs });
+      } catch (error) {
+        // The end of the session has deleted it, or will.
+        if (entry.session?.ended.aborted !== true) throw error;
+      }
+      this.#forget(entry);
+    });
+    await settled(deletions);
+  }
+
+  #forget(entry: Entry): void {
+    if (!this.#entries.delete(entry.uuid)) return;
+    entry.markGone();
+    if (this.#entries.size === 0) this.#onEmpty();
+    else this.#follow();
+  }
+
+  /** Compares the store with what is known of it, after something may have been missed. */
+  async #compare(): Promise<void> {
+    const attempted = [...this.#entries.values()].filter((entry) => entry.session !== undefined);
+    const ids = attempted.map((entry) => entry.uuid);
+    const { store, timeoutMs } = this.context;
+    const listing = await store.read(
+      this.service,
+      { info: true, hosts: ids.length > 50 ? "all" : ids },
+      { timeoutMs },
+    );
+    this.#verify = false;
+    this.#verifiedAt = listing.revision;
+    this.see(listing.info);
+    const found = new Map(listing.hosts.map((host) => [host.id, host]));
+    for (const entry of attempted) {
+      const host = found.get(entry.uuid);
+      // Revisions may have gone back with the store, and what was written since with them.
+      if ((entry.stored?.revision ?? 0) > listing.revision) entry.stored = undefined;
+      if (host !== undefined && host.revision === entry.stored?.revision) continue;
+      const revision = host?.revision ?? listing.revision;
+      entry.observed = { revision, value: host?.value.slice() };
+    }
+    this.#follow();
+  }
+
+  /** Decides what to do about what was seen of the own records since the last step. */
+  #judge(): void {
+    for (const entry of this.#entries.values()) {
+      const { observed, stored } = entry;
+      entry.observed = undefined;
+      if (observed === undefined || entry.ending) continue;
+      if (stored !== undefined && observed.revision <= stored.revision) continue;
+      const { value, revision } = observed;
+      if (value === undefined) {
+        if (entry.registered) entry.lose(this.#lost(entry, "was deleted"));
+      } else if (Buffer.compare(value, entry.encode()) === 0) {
+        // Somebody else's copy would outlive this process, so it is written again, but for one
+        // that a first write with no answer has left.
+        if (entry.registered || entry.session?.ended.aborted !== false) entry.dirty = true;
+        else entry.confirm(entry.record, value, revision, this.context.store.clock.now());
+      } else if (ordersDraining(entry, value)) {
+        this.context.logger.info("ordered to drain", { service: this.service, uuid: entry.uuid });
+        entry.setDraining(true);
+        entry.become("draining");
+      } else if (entry.registered) entry.lose(this.#lost(entry, "was overwritten"));
+    }
+  }
+
+  #lost(entry: Entry, how: string): DiscoveryError {
+    const { service, uuid } = entry;
+    this.context.logger.warn(`the record of a registered host ${how}; putting it back`, {
+      service,
+      uuid,
+    });
+    return new DiscoveryError("UNAVAILABLE", `the record ${uuid} of "${service}" ${how}`);
+  }
+
+  #observe({ record, ...change }: WatchChange): void {
+    const stored = "stored" in change ? change.stored : undefined;
+    const revision = stored?.revision ?? ("revision" in change ? change.revision : 0);
+    if (record.kind === "host") {
+      const entry = this.#entries.get(record.id);
+      if (entry === undefined || revision <= (entry.stored?.revision ?? 0)) return;
+      entry.observed = { revision, value: stored?.value.slice() };
+      this.#loop.wake();
+      return;
+    }
+    if (revision <= (this.info?.revision ?? 0)) return;
+    this.#settle(stored);
+  }
+
+  #settle(stored: StoredRecord | undefined): void {
+    const { clock } = this.context.store;
+    const since = this.#settling?.since ?? clock.now();
+    this.#settling?.cancel();
+    const left = since + settleAtMostMs - clock.now();
+    const cancel = clock.setTimeout(
+      () => {
+        this.#settling = undefined;
+        this.see(stored);
+        this.#loop.wake();
+      },
+      Math.max(0, Math.min(settleMs, left)),
+    );
+    this.#settling = { since, cancel };
+  }
+
+  #follow(): void {
+    if (this.info === undefined) return;
+    const hosts = new Map<string, number>();
+    for (const { ending, stored, uuid } of this.#entries.values()) {
+      if (!ending && stored !== undefined) {
+        hosts.set(uuid, Math.max(stored.revision, this.#verifiedAt));
+      }
+    }
+    this.#records.follow(Math.max(this.info.revision, this.#verifiedAt), hosts);
+  }
+
+  #failed(error: Error): void {
+    this.fail(error);
+    this.context.logger.warn("could not bring registrations in line with the store; trying again", {
+      service: this.service,
+      error,
+    });
+  }
+}
+
+function asDiscoveryError(error: Error): DiscoveryError {
+  if (isDiscoveryError(error)) return error;
+  return new DiscoveryError("UNAVAILABLE", error.message, { cause: error });
+}
+
+/** Whether a foreign write only added `draining` to the record: an operator's order, which is obeyed. */
+function ordersDraining(entry: Entry, value: Uint8Array): boolean {
+  if (entry.record.draining) return false;
+  try {
+    const foreign = decodeHost(value, entry.service, entry.uuid);
+    const undrained = encodeHost({ ...foreign, draining: false });
+    return foreign.draining && Buffer.compare(entry.encode(), undrained) === 0;
+  } catch {
+    return false;
+  }
+}

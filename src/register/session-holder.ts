@@ -1,0 +1,116 @@
+import { delay } from "../async/abort.ts";
+import { Backoff } from "../async/backoff.ts";
+import type { CancelTimer, Clock } from "../async/clock.ts";
+import type { Session, Store } from "../store/store.ts";
+
+export interface SessionHolderOptions {
+  readonly store: Store;
+  readonly ttlSeconds: number;
+  readonly timeoutMs: number;
+
+  /** A try to open a session failed; another follows by itself. */
+  readonly onFailure: (error: Error) => void;
+
+  /** The session in use has ended, and what was written under it is gone or will be. */
+  readonly onLost: (error: Error) => void;
+}
+
+/**
+ * Holds the one session that all registrations of a `Discovery` live by: opens it when it is first
+ * wanted, tries again for as long as it is wanted, and opens a new one when it was lost.
+ */
+export class SessionHolder {
+  readonly #options: SessionHolderOptions;
+  readonly #clock: Clock;
+  readonly #backoff = new Backoff({ maximumMs: 1_000 });
+  #session: Session | undefined;
+  #openedAt: number | undefined;
+  #opening: { readonly promise: Promise<Session>; readonly abort: AbortController } | undefined;
+  #linger: CancelTimer | undefined;
+
+  constructor(options: SessionHolderOptions) {
+    this.#options = options;
+    this.#clock = options.store.clock;
+  }
+
+  /** The living session, if there is one. */
+  get current(): Session | undefined {
+    return this.#session?.ended.aborted === false ? this.#session : undefined;
+  }
+
+  /** Resolves with a living session; rejects only when nobody wants one any more. */
+  open(): Promise<Session> {
+    this.#linger?.();
+    this.#linger = undefined;
+    if (this.current !== undefined) return Promise.resolve(this.current);
+    if (this.#opening === undefined) {
+      const abort = new AbortController();
+      const promise = this.#open(abort.signal).finally(() => {
+        this.#opening = undefined;
+      });
+      promise.catch(() => {});
+      this.#opening = { promise, abort };
+    }
+    return this.#opening.promise;
+  }
+
+  /** Nobody needs the session for now: it is given back if that stays so for as long as it would live. */
+  release(): void {
+    this.#opening?.abort.abort(new Error("no registration is left"));
+    const session = this.current;
+    if (session === undefined || this.#linger !== undefined) return;
+    this.#linger = this.#clock.setTimeout(() => {
+      this.#linger = undefined;
+      void this.close();
+    }, session.ttlSeconds * 1_000);
+  }
+
+  /** Ends the session, and with it every record that was written under it. */
+  async close(): Promise<void> {
+    this.#linger?.();
+    this.#linger = undefined;
+    this.#opening?.abort.abort(new Error("the discovery was closed"));
+    const session = this.#session;
+    this.#session = undefined;
+    await session?.close({ timeoutMs: this.#options.timeoutMs });
+  }
+
+  async #open(signal: AbortSignal): Promise<Session> {
+    const { store, ttlSeconds, timeoutMs, onFailure } = this.#options;
+    const previous = this.#openedAt;
+    if (previous !== undefined) {
+      // One that did not last is no success: opening the next at once could go on like that for ever.
+      if (this.#clock.now() - previous >= ttlSeconds * 1_000) this.#backoff.reset();
+      else await delay(this.#clock, this.#backoff.next(), signal);
+    }
+    for (;;) {
+      try {
+        const session = await store.openSession({ ttlSeconds, timeoutMs, signal });
+        if (signal.aborted) {
+          void session.close({ timeoutMs });
+          throw signal.reason;
+        }
+        this.#adopt(session);
+        return session;
+      } catch (error) {
+        if (signal.aborted) throw signal.reason;
+        onFailure(error as Error);
+      }
+      await delay(this.#clock, this.#backoff.next(), signal);
+    }
+  }
+
+  #adopt(session: Session): void {
+    this.#session = session;
+    this.#openedAt = this.#clock.now();
+    session.ended.addEventListener(
+      "abort",
+      () => {
+        if (this.#session !== session) return;
+        this.#session = undefined;
+        this.#options.onLost(session.ended.reason as Error);
+      },
+      { once: true },
+    );
+  }
+}
