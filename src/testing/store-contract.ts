@@ -17,7 +17,7 @@ export interface StoreContractOptions {
    * Opens a store for one test. Several tests may share what lies behind it: each uses services of
    * its own, and leaves infos behind, since these cannot be deleted.
    */
-  open(): Promise<StoreUnderTest>;
+  readonly open: () => Promise<StoreUnderTest>;
 
   /** Told what is not tested, and why; by default it is printed. */
   readonly report?: ((message: string) => void) | undefined;
@@ -28,7 +28,7 @@ export interface StoreContractTest {
   readonly name: string;
 
   /** Rejects with an `AssertionError` when the store breaks the contract. */
-  run(): Promise<void>;
+  readonly run: () => Promise<void>;
 }
 
 /**

@@ -46,7 +46,7 @@ describe("the contract, by a clock of the tests' own", () => {
 
   afterAll(() => {
     const needs = notTested.map((message) => /no (\w+) here/.exec(message)?.[1]);
-    expect(needs.toSorted()).toEqual(untestable);
+    expect(new Set(needs)).toEqual(new Set(untestable));
   });
 });
 

@@ -164,7 +164,7 @@ export class MemoryClient implements Store, ServerClient, SessionOwner {
   /** Runs one call on the server: a microtask later, in the order of the calls, and all at once. */
   async #call<T>(attempt: string, options: CallOptions, run: () => T): Promise<T> {
     this.#throwIfEnded(attempt, options.signal);
-    await undefined;
+    await Promise.resolve();
     this.#throwIfEnded(attempt, options.signal);
     if (this.#server.serving === "silent") {
       await this.#awaitAnswer(attempt, options);

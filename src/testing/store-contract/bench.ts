@@ -27,7 +27,7 @@ export const options: CallOptions = { timeoutMs: 10_000 };
 export interface ContractCase {
   readonly name: string;
   readonly needs?: readonly Need[];
-  run(bench: Bench): Promise<void>;
+  readonly run: (bench: Bench) => Promise<void>;
 }
 
 export const bytes = (value: string): Uint8Array => new TextEncoder().encode(value);
