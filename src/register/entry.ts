@@ -177,6 +177,13 @@ export class Entry {
     if (!this.dirty) resolveAll(this.#writers);
   }
 
+  /** These bytes are on the store: if they are those wanted, there is nothing to write. */
+  settle(value: Uint8Array): void {
+    if (Buffer.compare(value, this.encode()) !== 0) return;
+    this.dirty = false;
+    resolveAll(this.#writers);
+  }
+
   /** The record is not, or perhaps not, on the store any more. */
   lose(error: DiscoveryError): void {
     this.stored = undefined;

@@ -1,3 +1,4 @@
+import { DiscoveryError, isDiscoveryError } from "../errors.ts";
 import type { HostRecord } from "../model/record.ts";
 import type { Change, Condition, Session, Store, WriteResult } from "../store/store.ts";
 import type { Entry } from "./entry.ts";
@@ -34,6 +35,13 @@ export function pieces(writes: readonly HostWrite[]): HostWrite[][] {
   return all;
 }
 
+/** Why records are gone that were written under a session that has ended. */
+export function sessionLost(session: Session): DiscoveryError {
+  const reason: unknown = session.ended.reason;
+  if (isDiscoveryError(reason)) return reason;
+  return new DiscoveryError("UNAVAILABLE", "the session was lost", { cause: reason });
+}
+
 /** Writes one piece under conditions, and confirms its entries if these held. */
 export async function writePiece(
   context: { readonly store: Store; readonly timeoutMs: number },
@@ -59,6 +67,7 @@ export async function writePiece(
     const now = context.store.clock.now();
     for (const { entry, record, value } of piece) {
       entry.confirm(record, value, result.revision, now);
+      if (session.ended.aborted) entry.lose(sessionLost(session));
     }
   }
   return result;

@@ -2,7 +2,7 @@ import { decodeHost, encodeInfo, infoOf } from "../model/record.ts";
 import type { Session } from "../store/store.ts";
 import { hostWrite, writePiece } from "./host-writes.ts";
 import type { ServiceKeeper } from "./service-keeper.ts";
-import { writtenInfo } from "./seen-info.ts";
+import { untouched, writtenInfo } from "./seen-info.ts";
 
 /** Writes the private hosts that are due, and the service's info if there is none. */
 export async function writePrivateHosts(keeper: ServiceKeeper, session: Session): Promise<void> {
@@ -36,7 +36,7 @@ export async function writePrivateHosts(keeper: ServiceKeeper, session: Session)
       { timeoutMs },
     );
     if (result.applied) keeper.info = writtenInfo(record, result.revision);
-    else keeper.see(result.current.info);
+    else keeper.see(result.current.info, result.current.revision);
   }
 }
 
@@ -49,7 +49,7 @@ async function replaceLeftInfo(keeper: ServiceKeeper): Promise<void> {
   const { store, timeoutMs } = context;
   const writer = keeper.wanted(false).at(-1);
   const listing = await store.read(service, { info: true, hosts: "all" }, { timeoutMs });
-  const info = keeper.see(listing.info);
+  const info = keeper.see(listing.info, listing.revision);
   if (writer === undefined || info.record?.public !== true) return;
   const isPublic = ({ id, value }: { id: string; value: Uint8Array }) => {
     try {
@@ -63,13 +63,13 @@ async function replaceLeftInfo(keeper: ServiceKeeper): Promise<void> {
   const result = await store.write(
     {
       service,
-      conditions: [{ record: { kind: "info" }, revision: info.revision }],
+      conditions: [untouched(info)],
       changes: [{ kind: "put-info", value: encodeInfo(record) }],
     },
     { timeoutMs },
   );
   if (result.applied) keeper.info = writtenInfo(record, result.revision);
-  else keeper.see(result.current.info);
+  else keeper.see(result.current.info, result.current.revision);
 }
 
 /** Waits for all of them before it fails for one, so that none is still under way. */

@@ -4,7 +4,7 @@ import type { Credentials } from "./credentials.ts";
 import type { Entry } from "./entry.ts";
 import { type HostWrite, hostWrite, pieces, writePiece } from "./host-writes.ts";
 import { settled } from "./private-hosts.ts";
-import { type SeenInfo, serves, unchanged, writtenInfo } from "./seen-info.ts";
+import { type SeenInfo, serves, unchanged, untouched, writtenInfo } from "./seen-info.ts";
 import type { ServiceKeeper } from "./service-keeper.ts";
 
 /** Credentials that a host's owner wants for the whole service, until they are written or given up. */
@@ -66,6 +66,7 @@ export async function rotate(
     return false;
   }
   keeper.adopt(credentials, entry);
+  for (const host of hosts) host.entry.settle(host.value);
   resolve();
   return true;
 }
@@ -73,7 +74,7 @@ export async function rotate(
 async function look(keeper: ServiceKeeper): Promise<SeenInfo> {
   const { store, timeoutMs } = keeper.context;
   const listing = await store.read(keeper.service, { info: true, hosts: [] }, { timeoutMs });
-  return keeper.see(listing.info);
+  return keeper.see(listing.info, listing.revision);
 }
 
 function infoWrite(
@@ -89,8 +90,7 @@ function infoWrite(
   if (!serves(info, credentials)) {
     const author = news ?? keeper.wanted(true)[0];
     const record = author && { ...infoOf(author.record), ...credentials };
-    const conditions: Condition[] = [{ record: { kind: "info" }, revision: info.revision }];
-    return { conditions, record };
+    return { conditions: [untouched(info)], record };
   }
   const conditions = [unchanged(info)];
   if (news !== undefined) return { conditions, record: infoOf(news.record) };
@@ -110,7 +110,7 @@ async function writeAll(
   const info = record && encodeInfo(record);
   const result = await writePiece(context, service, first, { session, conditions, info });
   if (!result.applied) {
-    keeper.see(result.current.info);
+    keeper.see(result.current.info, result.current.revision);
     return false;
   }
   if (record !== undefined) keeper.info = writtenInfo(record, result.revision);
@@ -123,7 +123,7 @@ async function writeAll(
       const outcome = await writePiece(context, service, piece, { session, conditions: later });
       if (outcome.applied) return;
       applied = false;
-      keeper.see(outcome.current.info);
+      keeper.see(outcome.current.info, outcome.current.revision);
     }),
   );
   return applied;

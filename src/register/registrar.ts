@@ -60,9 +60,12 @@ export class Registrar {
 
   /** Ends all registrations: together, so that it takes few trips however many they are. */
   async close(): Promise<void> {
+    const { store, timeoutMs } = this.#context;
+    const deadline = store.clock.now() + timeoutMs;
     await Promise.all([...this.#ends].map((end) => end()));
     for (const keeper of this.#keepers.values()) keeper.close();
-    await this.#holder.close();
+    // The last attempt, should all others have used up the time.
+    await this.#holder.close(Math.max(deadline - store.clock.now(), 100));
   }
 
   /** Takes an entry off the store, or leaves that to the session when the store is out of reach. */

@@ -1,11 +1,11 @@
-import { DiscoveryError } from "../errors.ts";
+import type { DiscoveryError } from "../errors.ts";
 import { decodeInfo, encodeInfo, type InfoRecord } from "../model/record.ts";
 import type { Condition, StoredRecord } from "../store/store.ts";
 import { type Credentials, given } from "./credentials.ts";
 
 /** A service's info as last seen on the store. */
 export interface SeenInfo {
-  /** The revision that wrote it; 0 when there is none. */
+  /** The revision that wrote it; when there is none, one at which there was none. */
   readonly revision: number;
 
   /** Undefined when there is none. */
@@ -15,12 +15,14 @@ export interface SeenInfo {
   readonly record: InfoRecord | undefined;
 }
 
+/** What was seen at revision `at`: `stored`, or that there is none. */
 export function seenInfo(
   service: string,
-  stored: Pick<StoredRecord, "revision" | "value"> | undefined,
+  stored: StoredRecord | undefined,
+  at: number,
   onMalformed: (error: DiscoveryError) => void,
 ): SeenInfo {
-  if (stored === undefined) return { revision: 0, value: undefined, record: undefined };
+  if (stored === undefined) return { revision: at, value: undefined, record: undefined };
   // A copy: what comes from the store may be a slice of a far larger buffer.
   const value = stored.value.slice();
   try {
@@ -47,9 +49,13 @@ export function serves(
 
 /** That the info is still what was seen. Its bytes count, so that a repair's touch of it is no conflict. */
 export function unchanged(info: SeenInfo): Condition {
-  const record = { kind: "info" } as const;
-  if (info.value === undefined) return { record, revision: 0 };
-  return { record, value: info.value };
+  if (info.value === undefined) return untouched(info);
+  return { record: { kind: "info" }, value: info.value };
+}
+
+/** That nobody has written the info since, not even the same bytes. */
+export function untouched({ value, revision }: SeenInfo): Condition {
+  return { record: { kind: "info" }, revision: value === undefined ? 0 : revision };
 }
 
 /** What the store has after `record` was written at `revision`. */

@@ -16,6 +16,9 @@ import { type SeenInfo, seenInfo, serves } from "./seen-info.ts";
 const settleMs = 50;
 const settleAtMostMs = 1_000;
 
+/** How long to wait before asking again for a watch that was refused. */
+const refusedMs = 1_000;
+
 /** A foreign write of a record is undone at most this often. */
 const undoEveryMs = 1_000;
 
@@ -58,7 +61,8 @@ export class ServiceKeeper {
       ended: (reason, error) => {
         context.logger.info("looking at own records again", { service, reason, error });
         this.#verify = true;
-        this.#loop.wake();
+        if (reason !== "refused") this.#loop.wake();
+        else context.store.clock.setTimeout(() => this.#loop.wake(), refusedMs);
       },
     });
   }
@@ -132,9 +136,9 @@ export class ServiceKeeper {
   }
 
   /** Takes note of the info as it is now, and of the credentials that it announces. */
-  see(stored: StoredRecord | undefined): SeenInfo {
+  see(stored: StoredRecord | undefined, at: number): SeenInfo {
     const { service } = this;
-    const info = seenInfo(service, stored, (error) =>
+    const info = seenInfo(service, stored, at, (error) =>
       this.context.onMalformed({ service, kind: "info", id: service, error }),
     );
     this.info = info;
@@ -244,7 +248,7 @@ export class ServiceKeeper {
     );
     this.#verify = false;
     this.#verifiedAt = listing.revision;
-    this.see(listing.info);
+    this.see(listing.info, listing.revision);
     const found = new Map(listing.hosts.map((host) => [host.id, host]));
     for (const entry of attempted) {
       const host = found.get(entry.uuid);
@@ -300,10 +304,10 @@ export class ServiceKeeper {
       return;
     }
     if (revision <= (this.info?.revision ?? 0)) return;
-    this.#settle(stored);
+    this.#settle(stored, revision);
   }
 
-  #settle(stored: StoredRecord | undefined): void {
+  #settle(stored: StoredRecord | undefined, revision: number): void {
     const { clock } = this.context.store;
     const since = this.#settling?.since ?? clock.now();
     this.#settling?.cancel();
@@ -311,7 +315,8 @@ export class ServiceKeeper {
     const cancel = clock.setTimeout(
       () => {
         this.#settling = undefined;
-        this.see(stored);
+        if (revision <= (this.info?.revision ?? 0)) return;
+        this.see(stored, revision);
         this.#loop.wake();
       },
       Math.max(0, Math.min(settleMs, left)),

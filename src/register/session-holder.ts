@@ -61,18 +61,18 @@ export class SessionHolder {
     if (session === undefined || this.#linger !== undefined) return;
     this.#linger = this.#clock.setTimeout(() => {
       this.#linger = undefined;
-      void this.close();
+      void this.close(this.#options.timeoutMs);
     }, session.ttlSeconds * 1_000);
   }
 
   /** Ends the session, and with it every record that was written under it. */
-  async close(): Promise<void> {
+  async close(timeoutMs: number): Promise<void> {
     this.#linger?.();
     this.#linger = undefined;
     this.#opening?.abort.abort(new Error("the discovery was closed"));
     const session = this.#session;
     this.#session = undefined;
-    await session?.close({ timeoutMs: this.#options.timeoutMs });
+    await session?.close({ timeoutMs });
   }
 
   async #open(signal: AbortSignal): Promise<Session> {
