@@ -57,9 +57,10 @@ export function callGateway(
           try {
             const answer = parse(text);
             if (response.statusCode === 200) resolve(answer);
-            else reject(refusal(path, String(answer["message"] ?? answer["error"] ?? text)));
+            else reject(refusal(path, words(answer) ?? text));
           } catch {
-            reject(refusal(path, text));
+            // No JSON: what an address without a gateway answers.
+            reject(refusal(path, text.trim()));
           }
         });
       },
@@ -74,6 +75,11 @@ function parse(text: string): EtcdJson {
   return typeof value === "object" && value !== null ? (value as EtcdJson) : {};
 }
 
+/** etcd's own words in an answer that is an error. */
+function words({ message, error }: EtcdJson): string | undefined {
+  return [message, error].find((text) => typeof text === "string");
+}
+
 function refusal(path: string, why: string): DiscoveryError {
-  return new DiscoveryError("INVALID_ARGUMENT", `etcd refused ${path}: ${why.trim()}`);
+  return new DiscoveryError("INVALID_ARGUMENT", `etcd refused ${path}: ${why}`);
 }

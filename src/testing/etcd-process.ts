@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DiscoveryError } from "../errors.ts";
@@ -35,6 +35,8 @@ export class EtcdProcess {
 
   /** Starts a process; it must not be running. Rejects if there is no process, not if it fails later. */
   async launch(flags: readonly string[]): Promise<void> {
+    // A killed etcd leaves its socket behind, and 3.4 would not start beside it.
+    rmSync(join(this.#folder, "admin:0"), { force: true });
     const log = openSync(join(this.#folder, "log"), "a");
     try {
       // A file, not a pipe, so that etcd never waits for a reader; a group of its own, so that
