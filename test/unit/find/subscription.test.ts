@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { DiscoveryError } from "../../../src/errors.ts";
-import { Mirrors } from "../../../src/find/mirrors.ts";
+import type { Mirrors } from "../../../src/find/mirrors.ts";
 import type { Host } from "../../../src/model/host.ts";
 import { type FaultyStore, faultyStore } from "./faulty-store.ts";
 import { collect, deleteHost, makeStage, putHost, service, show, type Stage } from "./stage.ts";
@@ -436,10 +436,13 @@ describe("refuses at once", () => {
 
   it("everything after close", () => {
     mirrors.close();
-    const closed = expect.objectContaining({ code: "CLOSED" });
-    expect(() => mirrors.subscribe(service)).toThrow(closed);
-    expect(() => mirrors.subscribeNew(service)).toThrow(closed);
-    expect(() => mirrors.subscribeDown(service)).toThrow(closed);
-    expect(() => mirrors.changes(service)).toThrow(closed);
+    for (const call of [
+      () => mirrors.subscribe(service),
+      () => mirrors.subscribeNew(service),
+      () => mirrors.subscribeDown(service),
+      () => mirrors.changes(service),
+    ]) {
+      expect(call).toThrow(expect.objectContaining({ code: "CLOSED" }));
+    }
   });
 });
