@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { createSecureContext } from "node:tls";
@@ -170,16 +171,27 @@ function checkedTls(tls: TlsOptions): TlsOptions {
     cert: readPem("tls.cert", cert),
     key: readPem("tls.key", key),
   };
+  assertUsable("tls.ca", () => certificates(pems.ca));
+  assertUsable("tls", () => createSecureContext(pems));
+  return tls;
+}
+
+/** The certificates in a PEM. Node itself would pass over an authority that it cannot read. */
+function certificates(pem: Buffer | undefined): X509Certificate[] {
+  const blocks = pem?.toString().match(/-----BEGIN [^-]*CERTIFICATE-----[^-]*-----END [^-]*-----/g);
+  return (blocks ?? []).map((block) => new X509Certificate(block));
+}
+
+function assertUsable(field: string, use: () => unknown): void {
   try {
-    createSecureContext(pems);
+    use();
   } catch (cause) {
     throw new DiscoveryError(
       "INVALID_ARGUMENT",
-      `tls: the certificates cannot be used: ${(cause as Error).message}`,
+      `${field}: cannot be used: ${(cause as Error).message}`,
       { cause },
     );
   }
-  return tls;
 }
 
 function readPem(field: string, source: PemSource | undefined): Buffer | undefined {
