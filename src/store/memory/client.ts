@@ -37,6 +37,9 @@ export class MemoryClient implements Store, ServerClient, SessionOwner {
   readonly #watches = new Set<MemoryWatch>();
   #killed = false;
 
+  /** Of the server that has answered last, so that a watch knows when another one has come since. */
+  #answeredBy: object | undefined;
+
   constructor(server: MemoryServer, logger: Logger) {
     this.#server = server;
     this.#logger = logger;
@@ -77,8 +80,13 @@ export class MemoryClient implements Store, ServerClient, SessionOwner {
   }
 
   watch(target: WatchTarget, observer: WatchObserver): Watch {
-    const watch = new MemoryWatch(this.#server, target, observer, this.#logger, (closed) =>
-      this.#watches.delete(closed),
+    const watch = new MemoryWatch(
+      this.#server,
+      this.#answeredBy ?? this.#server.identity,
+      target,
+      observer,
+      this.#logger,
+      (closed) => this.#watches.delete(closed),
     );
     if (this.#killed || this.#closed.signal.aborted) watch.close();
     else this.#watches.add(watch);
@@ -173,6 +181,7 @@ export class MemoryClient implements Store, ServerClient, SessionOwner {
     if (this.#server.serving === "refusing") {
       throw new DiscoveryError("UNAVAILABLE", `${attempt}: the memory store is away`);
     }
+    this.#answeredBy = this.#server.identity;
     return run();
   }
 

@@ -22,8 +22,10 @@ export class MemoryWatch implements Watch {
   #next: number;
   #awake = false;
 
+  /** @param identity of the server whose revisions `target.from` speaks of */
   constructor(
     server: MemoryServer,
+    identity: object,
     target: WatchTarget,
     observer: WatchObserver,
     logger: Logger,
@@ -34,7 +36,7 @@ export class MemoryWatch implements Watch {
     this.#observer = observer;
     this.#logger = logger;
     this.#onClose = onClose;
-    this.#identity = server.identity;
+    this.#identity = identity;
     this.#next = target.from;
     this.wake();
   }

@@ -65,6 +65,22 @@ export const faults: readonly ContractCase[] = [
     },
   },
   {
+    name: "a watch from a reading of a store that was replaced since ends, too",
+    needs: ["wipe"],
+    async run(bench) {
+      applied(await bench.write([putInfo("i")]));
+      const { revision } = await bench.read();
+      await bench.subject.wipe?.();
+      const watch = bench.watch(revision + 1);
+      await bench.until("the watch has ended", () => watch.end !== undefined);
+      assert.equal(watch.end, "replaced");
+      const next = bench.watch((await bench.read()).revision + 1);
+      applied(await bench.write([putInfo("j")]));
+      await bench.until("the new store's change is told", () => next.changes.length === 1);
+      assert.deepEqual([watch.changes, next.changes], [[], ["put info=j"]]);
+    },
+  },
+  {
     name: "while the store is away calls fail in time, and succeed when it is back",
     needs: ["outage"],
     async run(bench) {
