@@ -1,0 +1,78 @@
+import type { IncomingHttpHeaders } from "node:http2";
+import { GrpcError, GrpcStatus } from "./grpc-error.ts";
+import { decodeGrpcMessage } from "./grpc-message.ts";
+
+/** grpc/grpc, doc/http-grpc-status-mapping.md; any other is `UNKNOWN`. */
+const statusOfHttp: Readonly<Record<number, number>> = {
+  400: GrpcStatus.INTERNAL,
+  401: GrpcStatus.UNAUTHENTICATED,
+  403: GrpcStatus.PERMISSION_DENIED,
+  404: GrpcStatus.UNIMPLEMENTED,
+  429: GrpcStatus.UNAVAILABLE,
+  502: GrpcStatus.UNAVAILABLE,
+  503: GrpcStatus.UNAVAILABLE,
+  504: GrpcStatus.UNAVAILABLE,
+};
+
+const nameOfStatus: ReadonlyMap<number, string> = new Map(
+  Object.entries(GrpcStatus).map(([name, status]) => [status, name]),
+);
+
+/** The status that ends an answer, from its trailers or from headers that are its trailers, too. */
+export function endOfAnswer(trailers: IncomingHttpHeaders): GrpcError | undefined {
+  const text = trailers["grpc-status"];
+  if (text === "0") return undefined;
+  if (typeof text !== "string") return withoutStatus();
+  const name = /^\d+$/.test(text) ? nameOfStatus.get(Number(text)) : undefined;
+  const message = trailers["grpc-message"];
+  return new GrpcError(
+    name === undefined ? GrpcStatus.UNKNOWN : Number(text),
+    typeof message === "string" && message !== ""
+      ? decodeGrpcMessage(message)
+      : `grpc-status ${name ?? text}`,
+  );
+}
+
+/** What an answer that has come to its end without a `grpc-status` counts as. */
+export function withoutStatus(): GrpcError {
+  return new GrpcError(GrpcStatus.UNKNOWN, "the answer ended without a grpc-status");
+}
+
+/** Why these headers are not the beginning of a gRPC answer, if they are not. */
+export function refusalOf(headers: IncomingHttpHeaders): GrpcError | undefined {
+  const status = Number(headers[":status"]);
+  const type = headers["content-type"];
+  const isGrpc = type !== undefined && /^application\/grpc(?:$|[+;])/i.test(type);
+  if (status === 200 && isGrpc) return undefined;
+  // Something on the way may change the HTTP status of an answer that is one.
+  if (isGrpc && headers["grpc-status"] !== undefined) return undefined;
+  return new GrpcError(
+    statusOfHttp[status] ?? GrpcStatus.UNKNOWN,
+    status === 200
+      ? `the answer is not gRPC but ${type === undefined ? "of no content-type" : type}`
+      : `the answer has HTTP status ${status}`,
+  );
+}
+
+/** By code (RFC 9113, section 7). */
+const http2Codes: readonly string[] = [
+  "NO_ERROR",
+  "PROTOCOL_ERROR",
+  "INTERNAL_ERROR",
+  "FLOW_CONTROL_ERROR",
+  "SETTINGS_TIMEOUT",
+  "STREAM_CLOSED",
+  "FRAME_SIZE_ERROR",
+  "REFUSED_STREAM",
+  "CANCEL",
+  "COMPRESSION_ERROR",
+  "CONNECT_ERROR",
+  "ENHANCE_YOUR_CALM",
+  "INADEQUATE_SECURITY",
+  "HTTP_1_1_REQUIRED",
+];
+
+/** The name of an HTTP/2 error code, such as `REFUSED_STREAM`. */
+export function nameOfHttp2Code(code: number): string {
+  return http2Codes[code] ?? `error ${code}`;
+}
