@@ -1,7 +1,19 @@
+import { systemClock } from "../async/clock.ts";
 import type { ConnectionOptions } from "../discovery-options.ts";
+import { Etcd3Store } from "./etcd3/etcd3-store.ts";
+import { Http2Channel } from "./etcd3/http2-channel.ts";
 import type { Store } from "./store.ts";
 
 /** Makes the store that speaks to etcd. It connects when it is first used. */
 export function openStore(options: ConnectionOptions): Store {
-  throw new Error(`not yet: ${options.prefix}`);
+  const { endpoints, tls, auth, prefix, logger } = options;
+  const clock = systemClock;
+  return new Etcd3Store({
+    addresses: endpoints,
+    connect: (origin) => new Http2Channel({ origin, tls, clock }),
+    user: auth,
+    prefix,
+    clock,
+    logger,
+  });
 }

@@ -1,0 +1,193 @@
+import type {
+  DescMessage,
+  DescMethodUnary,
+  MessageInitShape,
+  MessageShape,
+} from "@bufbuild/protobuf";
+import type { Clock } from "../../async/clock.ts";
+import { DiscoveryError } from "../../errors.ts";
+import type { Logger } from "../../logger.ts";
+import { Authentication, type User, type UserSource } from "./authentication.ts";
+import type { Channel, Metadata } from "./channel.ts";
+import { type AnswerHeader, Cluster } from "./cluster.ts";
+import { Endpoints } from "./endpoints.ts";
+import { Auth, KV } from "./gen/etcd_pb.js";
+import { GrpcError, GrpcStatus } from "./grpc-error.ts";
+import { revisionOf } from "./record.ts";
+import { isTokenFault } from "./status.ts";
+
+/** How often one call may find its token refused, and sign in, before it gives up. */
+const mostSignIns = 3;
+
+/** How long one sign-in may take, whoever waits for it. */
+const signInTimeoutMs = 5_000;
+
+export interface ClientOptions {
+  readonly addresses: readonly string[];
+  readonly connect: (address: string) => Channel;
+  readonly user?: UserSource | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly random?: (() => number) | undefined;
+
+  /** Called when nothing that was known of the records holds any more. */
+  readonly onReplaced: (error: Error) => void;
+}
+
+export interface ClientCall {
+  readonly signal?: AbortSignal | undefined;
+  readonly timeoutMs: number;
+
+  /** Whether the call may be sent again although the first may have been carried out. */
+  readonly repeatable: boolean;
+
+  /** Whether the answer is agreed upon by the cluster, rather than one member's own. */
+  readonly linearizable: boolean;
+}
+
+/** Calls to the cluster: fail-over, signing in, and an eye on whether it is still the same cluster. */
+export class Client {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly endpoints: Endpoints;
+  readonly authentication: Authentication;
+  readonly cluster: Cluster;
+  #closed = false;
+
+  constructor(options: ClientOptions) {
+    this.clock = options.clock;
+    this.logger = options.logger;
+    this.endpoints = new Endpoints(options);
+    this.cluster = new Cluster(options.onReplaced);
+    this.authentication = new Authentication({
+      user: options.user,
+      signIn: (user) => this.#signIn(user),
+      clock: options.clock,
+      logger: options.logger,
+    });
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Rejects with a `GrpcError`, with a `DiscoveryError` if signing in failed or all is closed, or with the signal's reason. */
+  async unary<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    request: MessageInitShape<I>,
+    call: ClientCall,
+  ): Promise<MessageShape<O>> {
+    const deadline = this.clock.now() + call.timeoutMs;
+    for (let signIns = 0; ; signIns += 1) {
+      if (this.#closed) throw closedError();
+      const metadata = this.authentication.metadata ?? (await this.#signedIn(call, deadline));
+      const { mark } = this.cluster;
+      try {
+        const answer = await this.endpoints.unary(method, request, {
+          signal: call.signal,
+          timeoutMs: signIns === 0 ? call.timeoutMs : deadline - this.clock.now(),
+          metadata,
+          repeatable: call.repeatable,
+        });
+        if (call.linearizable) this.cluster.observe(headerOf(answer), mark);
+        return answer;
+      } catch (error) {
+        if (this.#closed) throw closedError();
+        if (!(error instanceof GrpcError)) throw error;
+        this.#suspectToken(error, metadata);
+        if (!isTokenFault(error) || !this.authentication.enabled || signIns === mostSignIns) {
+          throw error;
+        }
+      }
+    }
+  }
+
+  /**
+   * Makes sure that this is still the cluster, and the history, that is known: an answer that all
+   * agree upon is not older than what was seen, and the witness is where it was.
+   *
+   * @param anyKey what to ask for as long as there is no witness
+   */
+  async verify(
+    call: { readonly signal: AbortSignal; readonly timeoutMs: number },
+    anyKey: Uint8Array,
+  ): Promise<void> {
+    const { mark, witness } = this.cluster;
+    const question = { key: witness?.key ?? anyKey, keysOnly: true };
+    const options = { ...call, repeatable: true, linearizable: true };
+    try {
+      if (witness === undefined) {
+        await this.unary(KV.method.range, question, options);
+        return;
+      }
+      const past = await this.unary(
+        KV.method.range,
+        { ...question, revision: BigInt(witness.revision) },
+        options,
+      );
+      const found = past.kvs[0];
+      if (found === undefined || revisionOf(found) !== witness.revision) this.cluster.refute(mark);
+    } catch (error) {
+      if (!(error instanceof GrpcError)) throw error;
+      // Compacted, or not reached yet: how far the revisions have come tells which.
+      if (error.status === GrpcStatus.OUT_OF_RANGE) {
+        await this.unary(KV.method.range, question, options);
+      } else if (error.status !== GrpcStatus.PERMISSION_DENIED) throw error;
+    }
+  }
+
+  /** Fails whatever is under way with `CLOSED`; nothing is left when it resolves. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.authentication.close();
+    await this.endpoints.close();
+  }
+
+  /** Waits for a token, but no longer than the call may take. */
+  async #signedIn({ signal, timeoutMs }: ClientCall, deadline: number): Promise<Metadata> {
+    const late = new AbortController();
+    const cancel = this.clock.setTimeout(() => {
+      late.abort(
+        new GrpcError(GrpcStatus.DEADLINE_EXCEEDED, `signing in took over ${timeoutMs} ms`),
+      );
+    }, deadline - this.clock.now());
+    try {
+      return await this.authentication.ready(
+        signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]),
+      );
+    } finally {
+      cancel();
+    }
+  }
+
+  /**
+   * A token that is refused has to be replaced. So has one that a silent etcd was asked with: after
+   * a restore it may wait for ever to learn of a token that it gave out before.
+   */
+  #suspectToken(error: GrpcError, metadata: Metadata): void {
+    const silent = error.status === GrpcStatus.DEADLINE_EXCEEDED && !error.neverSent;
+    if (silent || isTokenFault(error)) this.authentication.reject(metadata);
+  }
+
+  async #signIn({ username, password }: User): Promise<string> {
+    const answer = await this.endpoints.unary(
+      Auth.method.authenticate,
+      { name: username, password },
+      {
+        timeoutMs: signInTimeoutMs,
+        metadata: { hasleader: "true" },
+        repeatable: true,
+      },
+    );
+    return answer.token;
+  }
+}
+
+export function closedError(): DiscoveryError {
+  return new DiscoveryError("CLOSED", "the store was closed");
+}
+
+/** All of etcd's answers have a header; the type of an answer in general does not say so. */
+function headerOf(answer: object): AnswerHeader | undefined {
+  return "header" in answer ? (answer.header as AnswerHeader | undefined) : undefined;
+}

@@ -1,0 +1,186 @@
+import type {
+  DescMessage,
+  DescMethodUnary,
+  MessageInitShape,
+  MessageShape,
+} from "@bufbuild/protobuf";
+import { delay } from "../../async/abort.ts";
+import type { Clock } from "../../async/clock.ts";
+import type { Logger } from "../../logger.ts";
+import type { Channel, Metadata } from "./channel.ts";
+import { Endpoint } from "./endpoint.ts";
+import { GrpcError, GrpcStatus } from "./grpc-error.ts";
+import { isEndpointFault } from "./status.ts";
+
+/** The longest first attempt at one endpoint while others may do better. */
+const longestAttemptMs = 1_000;
+
+/** The shortest attempt from whose failure anything follows for other calls. */
+const shortestAttemptMs = 100;
+
+export interface EndpointsOptions {
+  readonly addresses: readonly string[];
+  readonly connect: (address: string) => Channel;
+  readonly clock: Clock;
+  readonly logger: Logger;
+
+  /** From 0 to below 1; chooses the first endpoint, so that clients spread, and jitters. */
+  readonly random?: (() => number) | undefined;
+}
+
+export interface AttemptOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly timeoutMs: number;
+  readonly metadata: Metadata;
+
+  /** Whether the call may be sent again although the first may have been carried out. */
+  readonly repeatable: boolean;
+}
+
+/**
+ * The members of the cluster as a client sees them. One is in use at a time, by calls and streams
+ * alike, until it fails: then all move on to the next one that may be tried. Each endpoint that
+ * failed is left alone for a jittered time, so that whatever waits for it makes one attempt in all.
+ */
+export class Endpoints {
+  readonly #all: readonly Endpoint[];
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #closing = new AbortController();
+  #index: number;
+
+  constructor(options: EndpointsOptions) {
+    const { addresses, connect, clock, logger, random = Math.random } = options;
+    this.#all = addresses.map((address) => new Endpoint(address, connect(address), clock, random));
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#index = Math.floor(random() * this.#all.length);
+  }
+
+  /** One call, on as many endpoints one after the other as time allows. Rejects with a `GrpcError`, or with the signal's reason. */
+  async unary<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    request: MessageInitShape<I>,
+    options: AttemptOptions,
+  ): Promise<MessageShape<O>> {
+    const { signal, timeoutMs, metadata, repeatable } = options;
+    const deadline = this.#clock.now() + timeoutMs;
+    let failure: GrpcError | undefined;
+    for (let attempt = 0; ; attempt += 1) {
+      const endpoint = this.#ready() ?? (await this.#wait(signal, deadline, failure));
+      const { failures } = endpoint;
+      const startedAt = this.#clock.now();
+      const deadlineMs = Math.min(
+        deadline - startedAt,
+        this.#attemptMs(attempt, timeoutMs, repeatable),
+      );
+      if (deadlineMs <= 0) throw failure ?? timeout(timeoutMs);
+      try {
+        const answer = await endpoint.channel.unary(method, request, {
+          signal,
+          deadlineMs,
+          metadata,
+        });
+        endpoint.answered();
+        return answer;
+      } catch (error) {
+        if (!(error instanceof GrpcError) || this.#closing.signal.aborted) throw error;
+        if (!isEndpointFault(error)) {
+          endpoint.answered();
+          throw error;
+        }
+        // That one call took long says nothing about an endpoint that answered others meanwhile.
+        const slow = error.status === GrpcStatus.DEADLINE_EXCEEDED;
+        if (!slow || (endpoint.answeredAt < startedAt && deadlineMs >= shortestAttemptMs)) {
+          this.leave(endpoint, failures, error);
+        }
+        if (!repeatable && !error.neverSent) throw error;
+        // An endpoint that kept silent tells more about the outage than one that refused.
+        if (failure?.status !== GrpcStatus.DEADLINE_EXCEEDED) failure = error;
+      }
+    }
+  }
+
+  /** Waits for an endpoint to open a stream on. */
+  async acquire(signal: AbortSignal): Promise<Endpoint> {
+    return this.#ready() ?? this.#wait(signal, Infinity, undefined);
+  }
+
+  /**
+   * Gives up an endpoint: its connection is dropped and everybody moves on.
+   *
+   * @param failures the endpoint's count of failures when the attempt began: news of a failure that
+   * is known already changes nothing
+   */
+  leave(endpoint: Endpoint, failures: number, error: Error): void {
+    if (endpoint.failures !== failures || this.#closing.signal.aborted) return;
+    endpoint.failed(error);
+    if (this.#all[this.#index] === endpoint) this.#index = (this.#index + 1) % this.#all.length;
+    this.#logger.debug("left an etcd endpoint", {
+      endpoint: endpoint.address,
+      error: error.message,
+    });
+  }
+
+  /** Ends all connections. */
+  async close(): Promise<void> {
+    this.#closing.abort(new GrpcError(GrpcStatus.CANCELLED, "the client was closed"));
+    await Promise.all(this.#all.map((endpoint) => endpoint.channel.close()));
+  }
+
+  /** The endpoint in use, or the next that may be tried now. */
+  #ready(): Endpoint | undefined {
+    const current = this.#all[this.#index];
+    if (current?.failure === undefined) return current;
+    const now = this.#clock.now();
+    for (let step = 0; step < this.#all.length; step += 1) {
+      const index = (this.#index + step) % this.#all.length;
+      const endpoint = this.#all[index];
+      if (endpoint !== undefined && endpoint.readyAt <= now) {
+        this.#index = index;
+        return endpoint;
+      }
+    }
+    return undefined;
+  }
+
+  async #wait(
+    signal: AbortSignal | undefined,
+    deadline: number,
+    failure: GrpcError | undefined,
+  ): Promise<Endpoint> {
+    const closing = this.#closing.signal;
+    const either = signal === undefined ? closing : AbortSignal.any([signal, closing]);
+    for (;;) {
+      const readyAt = Math.min(...this.#all.map((endpoint) => endpoint.readyAt));
+      if (readyAt >= deadline) throw failure ?? unavailable(this.#all);
+      await delay(this.#clock, readyAt - this.#clock.now(), either);
+      const endpoint = this.#ready();
+      if (endpoint !== undefined) return endpoint;
+    }
+  }
+
+  /**
+   * A first round of short attempts, so that an endpoint that hangs costs little; longer ones in
+   * the rounds after it, because it may be the request that takes its time. A call that cannot be
+   * repeated has nothing to gain from being cut short while there is nowhere else to go.
+   */
+  #attemptMs(attempt: number, timeoutMs: number, repeatable: boolean): number {
+    if (!repeatable && this.#all.length === 1) return timeoutMs;
+    const round = Math.floor(attempt / this.#all.length);
+    return Math.max(Math.min(timeoutMs / 4, longestAttemptMs), shortestAttemptMs) * 2 ** round;
+  }
+}
+
+function timeout(timeoutMs: number): GrpcError {
+  return new GrpcError(GrpcStatus.DEADLINE_EXCEEDED, `no answer within ${timeoutMs} ms`, {
+    neverSent: true,
+  });
+}
+
+/** What to say to a call for which there is no time left to try anything. */
+function unavailable(endpoints: readonly Endpoint[]): GrpcError {
+  const failure = endpoints.find((endpoint) => endpoint.failure !== undefined)?.failure;
+  const message = `no endpoint can be reached: ${failure?.message ?? "none is given"}`;
+  return new GrpcError(GrpcStatus.UNAVAILABLE, message, { cause: failure, neverSent: true });
+}

@@ -1,0 +1,179 @@
+import { abortable, delay } from "../../async/abort.ts";
+import type { Clock } from "../../async/clock.ts";
+import type {
+  CallOptions,
+  Listing,
+  Selection,
+  Session,
+  Store,
+  StoreCapabilities,
+  Watch,
+  WatchObserver,
+  WatchTarget,
+  Write,
+  WriteResult,
+} from "../store.ts";
+import { Batches } from "./batch.ts";
+import { Client, type ClientOptions, closedError } from "./client.ts";
+import { GrpcError } from "./grpc-error.ts";
+import { EtcdSession, grant, newLeaseId, revoke } from "./lease.ts";
+import { Reading } from "./reading.ts";
+import { discoveryError } from "./status.ts";
+import { ServiceWatch } from "./watch.ts";
+import { WatchStream } from "./watch-stream.ts";
+
+/** How long giving back leases may hold up `close()`; what is not given back by then runs out. */
+const farewellMs = 1_000;
+
+/** The records on etcd v3, spoken to by gRPC. */
+export class Etcd3Store implements Store {
+  readonly capabilities: StoreCapabilities = {
+    atomicWrites: true,
+    oneRoundTrip: true,
+    reasons: false,
+  };
+  readonly clock: Clock;
+  readonly #client: Client;
+  readonly #prefix: string;
+  readonly #reading: Reading;
+  readonly #batches: Batches;
+  readonly #watchStream: WatchStream;
+  readonly #watches = new Set<ServiceWatch>();
+  readonly #sessions = new Set<EtcdSession>();
+
+  /** Leases being asked for, and being given back. */
+  readonly #leases = new Set<Promise<unknown>>();
+
+  /** Fails the callers that wait for a reading. */
+  readonly #waiting = new Set<(error: Error) => void>();
+  #closing: Promise<void> | undefined;
+
+  constructor(options: Omit<ClientOptions, "onReplaced"> & { readonly prefix: string }) {
+    this.clock = options.clock;
+    this.#prefix = options.prefix;
+    this.#client = new Client({ ...options, onReplaced: (error) => this.#replaced(error) });
+    this.#reading = new Reading(this.#client, options.prefix);
+    this.#batches = new Batches(this.#client, options.prefix);
+    this.#watchStream = new WatchStream(this.#client);
+  }
+
+  read(service: string, selection: Selection, options: CallOptions): Promise<Listing> {
+    return this.#untilClosed(() => this.#reading.read(service, selection, options));
+  }
+
+  services(options: CallOptions & { readonly alive: boolean }): Promise<string[]> {
+    return this.#untilClosed(() => this.#reading.services(options));
+  }
+
+  write(write: Write, options: CallOptions): Promise<WriteResult> {
+    if (this.#closing !== undefined) return Promise.reject(closedError());
+    return this.#batches.write(write, options);
+  }
+
+  openSession(options: CallOptions & { readonly ttlSeconds: number }): Promise<Session> {
+    return this.#untilClosed(() => {
+      const opening = this.#open(options);
+      this.#track(opening);
+      return abortable(opening, options.signal);
+    });
+  }
+
+  watch(target: WatchTarget, observer: WatchObserver): Watch {
+    if (this.#closing !== undefined) return { close() {} };
+    const watch = new ServiceWatch(
+      this.#client,
+      this.#watchStream,
+      this.#prefix,
+      target,
+      observer,
+      (ended) => this.#watches.delete(ended),
+    );
+    this.#watches.add(watch);
+    return watch;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const error = closedError();
+    for (const watch of this.#watches) watch.close();
+    this.#watchStream.close();
+    this.#batches.close(error);
+    for (const reject of this.#waiting) reject(error);
+    for (const session of this.#sessions) {
+      this.#track(session.close({ timeoutMs: farewellMs }));
+    }
+    const bound = new AbortController();
+    await Promise.race([
+      this.#leasesSettled(),
+      delay(this.clock, farewellMs, bound.signal).catch(() => {}),
+    ]);
+    bound.abort();
+    await this.#client.close();
+  }
+
+  /** Opens a session under a lease id of our own, so that whatever comes of it can be taken back. */
+  async #open(options: CallOptions & { readonly ttlSeconds: number }): Promise<Session> {
+    const { ttlSeconds, signal, timeoutMs } = options;
+    signal?.throwIfAborted();
+    const lease = newLeaseId();
+    const grantedAt = this.clock.now();
+    let session: EtcdSession | undefined;
+    try {
+      // Without the signal: only etcd's answer tells whether there is a lease to be given back.
+      const granted = await grant(this.#client, lease, ttlSeconds, { timeoutMs });
+      signal?.throwIfAborted();
+      if (this.#closing !== undefined) throw closedError();
+      session = new EtcdSession(this.#client, { lease, ttlSeconds: granted, grantedAt }, (ended) =>
+        this.#sessions.delete(ended),
+      );
+      this.#sessions.add(session);
+      return session;
+    } catch (error) {
+      if (!(error instanceof GrpcError)) throw error;
+      throw discoveryError(error, "open a session");
+    } finally {
+      if (session === undefined) {
+        this.#track(revoke(this.#client, lease, { timeoutMs: farewellMs }));
+      }
+    }
+  }
+
+  /** Nothing that was known of the records holds any more. */
+  #replaced(error: Error): void {
+    this.#client.logger.warn("the records on etcd were replaced", { error: error.message });
+    for (const session of this.#sessions) session.verify();
+    for (const watch of [...this.#watches]) watch.ended("replaced", error);
+  }
+
+  #track(work: Promise<unknown>): void {
+    this.#leases.add(work);
+    const done = (): void => void this.#leases.delete(work);
+    work.then(done, done);
+  }
+
+  async #leasesSettled(): Promise<void> {
+    while (this.#leases.size > 0) await Promise.allSettled(this.#leases);
+  }
+
+  /** Starts something for a caller who is told at once when the store is closed meanwhile. */
+  #untilClosed<T>(start: () => Promise<T>): Promise<T> {
+    if (this.#closing !== undefined) return Promise.reject(closedError());
+    return new Promise((resolve, reject) => {
+      this.#waiting.add(reject);
+      start().then(
+        (value) => {
+          this.#waiting.delete(reject);
+          resolve(value);
+        },
+        (error) => {
+          this.#waiting.delete(reject);
+          reject(error);
+        },
+      );
+    });
+  }
+}

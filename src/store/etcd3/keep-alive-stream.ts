@@ -1,0 +1,166 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { delay } from "../../async/abort.ts";
+import { Backoff } from "../../async/backoff.ts";
+import type { CancelTimer } from "../../async/clock.ts";
+import type { Duplex, Metadata } from "./channel.ts";
+import type { Client } from "./client.ts";
+import type { Endpoint } from "./endpoint.ts";
+import {
+  Lease,
+  type LeaseKeepAliveRequestSchema,
+  type LeaseKeepAliveResponse,
+} from "./gen/etcd_pb.js";
+import { GrpcError, GrpcStatus } from "./grpc-error.ts";
+import { overdue } from "./overdue.ts";
+import { isEndpointFault, isTokenFault } from "./status.ts";
+
+/** Told what etcd says of the lease. */
+export interface KeepAliveObserver {
+  /** The lease lives for so long from when it was asked for. */
+  renewed(sentAt: number, ttlSeconds: number): void;
+
+  /** There is no such lease any more. */
+  gone(): void;
+}
+
+/** A stream that is open, and where. */
+interface OpenStream {
+  readonly duplex: Duplex<MessageInitShape<typeof LeaseKeepAliveRequestSchema>>;
+  readonly endpoint: Endpoint;
+  readonly failures: number;
+}
+
+/**
+ * Keeps one lease alive: asks every third of its time, and if no answer comes within a sixth, asks
+ * the next endpoint, when half of the time is left. A stream that ends says nothing about the
+ * lease; only etcd's answers do.
+ */
+export class KeepAliveStream {
+  readonly #client: Client;
+  readonly #lease: bigint;
+  readonly #intervalMs: number;
+  readonly #observer: KeepAliveObserver;
+  readonly #backoff = new Backoff();
+  readonly #closing = new AbortController();
+  #stream: OpenStream | undefined;
+  #opening = false;
+  #sentAt: number | undefined;
+  #cancelTimer: CancelTimer | undefined;
+
+  constructor(
+    client: Client,
+    granted: { readonly lease: bigint; readonly ttlSeconds: number },
+    observer: KeepAliveObserver,
+  ) {
+    this.#client = client;
+    this.#lease = granted.lease;
+    this.#intervalMs = (granted.ttlSeconds * 1_000) / 3;
+    this.#observer = observer;
+    this.#sleep(this.#intervalMs);
+  }
+
+  /** Asks without waiting for the next turn. */
+  askNow(): void {
+    if (this.#closing.signal.aborted || this.#sentAt !== undefined) return;
+    this.#cancelTimer?.();
+    if (this.#stream === undefined) void this.#open();
+    else this.#ask(this.#stream);
+  }
+
+  close(): void {
+    this.#closing.abort();
+    this.#cancelTimer?.();
+    this.#stream?.duplex.cancel();
+    this.#stream = undefined;
+  }
+
+  #sleep(delayMs: number): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = this.#client.clock.setTimeout(() => this.askNow(), delayMs);
+  }
+
+  #ask(stream: OpenStream): void {
+    this.#sentAt = this.#client.clock.now();
+    stream.duplex.send({ ID: this.#lease });
+    this.#cancelTimer?.();
+    this.#cancelTimer = overdue(
+      this.#client.clock,
+      () => {
+        stream.duplex.cancel();
+        const message = "no answer to a keepalive in time";
+        this.#ended(stream, new GrpcError(GrpcStatus.DEADLINE_EXCEEDED, message));
+      },
+      this.#intervalMs / 2,
+    );
+  }
+
+  /** Opens a stream wherever that is possible, and asks. */
+  async #open(): Promise<void> {
+    if (this.#opening) return;
+    this.#opening = true;
+    const { signal } = this.#closing;
+    const { authentication, clock, endpoints } = this.#client;
+    while (this.#stream === undefined) {
+      try {
+        const metadata = authentication.metadata ?? (await authentication.ready(signal));
+        const endpoint = await endpoints.acquire(signal);
+        if (signal.aborted) return;
+        this.#stream = this.#openOn(endpoint, metadata);
+      } catch {
+        // Signing in failed; how, is told to whoever makes a call.
+        if (signal.aborted) return;
+        await delay(clock, this.#backoff.next(), signal).catch(() => {});
+        if (signal.aborted) return;
+      }
+    }
+    this.#opening = false;
+    this.#ask(this.#stream);
+  }
+
+  #openOn(endpoint: Endpoint, metadata: Metadata): OpenStream {
+    const duplex = endpoint.channel.duplex(
+      Lease.method.leaseKeepAlive,
+      { connectTimeoutMs: this.#intervalMs / 2, metadata },
+      {
+        message: (message) => {
+          if (this.#stream === stream) this.#answered(stream, message);
+        },
+        ended: (error) => {
+          if (isTokenFault(error)) this.#client.authentication.reject(metadata);
+          if (this.#stream === stream) this.#ended(stream, error);
+        },
+      },
+    );
+    const stream = { duplex, endpoint, failures: endpoint.failures };
+    return stream;
+  }
+
+  #answered(stream: OpenStream, { header, ID, TTL }: LeaseKeepAliveResponse): void {
+    const sentAt = this.#sentAt;
+    if (ID !== this.#lease || sentAt === undefined) return;
+    this.#sentAt = undefined;
+    stream.endpoint.answered();
+    this.#backoff.reset();
+    this.#client.cluster.notice(header);
+    if (TTL <= 0n) {
+      this.#observer.gone();
+      return;
+    }
+    this.#sleep(sentAt + this.#intervalMs - this.#client.clock.now());
+    this.#observer.renewed(sentAt, Number(TTL));
+  }
+
+  #ended(stream: OpenStream, error: GrpcError): void {
+    this.#stream = undefined;
+    this.#sentAt = undefined;
+    this.#cancelTimer?.();
+    if (error.status === GrpcStatus.NOT_FOUND) {
+      this.#observer.gone();
+      return;
+    }
+    if (isEndpointFault(error)) {
+      this.#client.endpoints.leave(stream.endpoint, stream.failures, error);
+      void this.#open();
+    } else this.#sleep(this.#backoff.next());
+  }
+}

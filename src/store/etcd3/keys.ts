@@ -1,0 +1,75 @@
+import { isHostId } from "../../model/keys.ts";
+
+const slash = 0x2f;
+
+/** The keys that begin with a prefix, as etcd wants a range: from the prefix up to, but without, `end`. */
+export interface KeyRange {
+  readonly key: Uint8Array;
+  readonly rangeEnd: Uint8Array;
+}
+
+/** The range of one key alone; etcd knows it by its empty end. */
+export function oneKey(key: string): KeyRange {
+  return { key: Buffer.from(key), rangeEnd: new Uint8Array(0) };
+}
+
+/** The range of all keys with a prefix, which is not empty and ends in an ASCII character. */
+export function prefixRange(prefix: string): KeyRange {
+  const key = Buffer.from(prefix);
+  return { key, rangeEnd: afterPrefix(prefix) };
+}
+
+/** The first key that comes after all keys with a prefix, which ends in an ASCII character. */
+export function afterPrefix(prefix: string): Uint8Array {
+  const end = Buffer.from(prefix);
+  const last = end.length - 1;
+  end[last] = (end[last] ?? 0) + 1;
+  return end;
+}
+
+/** The first key that comes after this one. */
+export function afterKey(key: Uint8Array): Uint8Array {
+  const after = new Uint8Array(key.length + 1);
+  after.set(key);
+  return after;
+}
+
+/** The id of the host that a key within a range of hosts belongs to; undefined for a foreign key. */
+export function hostIdOf(key: Uint8Array, prefixLength: number): string | undefined {
+  for (let index = prefixLength; index < key.length; index += 1) {
+    const byte = key[index] ?? 0;
+    if (byte === slash) return undefined;
+    if (byte <= 0x20 || byte >= 0x7f) return decodedHostId(key, prefixLength);
+  }
+  const id = asciiText(key, prefixLength);
+  return id === "" || id === "." || id === ".." ? undefined : id;
+}
+
+/** The text of a key; undefined if it is not UTF-8. */
+export function textOf(key: Uint8Array): string | undefined {
+  try {
+    return utf8.decode(key);
+  } catch {
+    return undefined;
+  }
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function asciiText(bytes: Uint8Array, start: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, bytes.length - start).toString(
+    "latin1",
+  );
+}
+
+function decodedHostId(key: Uint8Array, prefixLength: number): string | undefined {
+  const id = textOf(key.subarray(prefixLength));
+  return id !== undefined && isHostId(id) ? id : undefined;
+}
+
+/** In the order in which etcd sorts keys, which is not that of JavaScript beyond U+FFFF. */
+export function sortedByBytes(texts: Iterable<string>): string[] {
+  return Array.from(texts, (text) => ({ text, bytes: Buffer.from(text) }))
+    .sort((left, right) => Buffer.compare(left.bytes, right.bytes))
+    .map(({ text }) => text);
+}

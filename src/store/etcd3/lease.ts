@@ -1,0 +1,138 @@
+import { randomBytes } from "node:crypto";
+import type { CancelTimer } from "../../async/clock.ts";
+import { DiscoveryError } from "../../errors.ts";
+import type { CallOptions, Session } from "../store.ts";
+import type { Client } from "./client.ts";
+import { Lease } from "./gen/etcd_pb.js";
+import { GrpcError, GrpcStatus } from "./grpc-error.ts";
+import { KeepAliveStream } from "./keep-alive-stream.ts";
+import { overdue } from "./overdue.ts";
+
+/** A lease on etcd, kept alive until etcd says that it is gone or its time has run out. */
+export class EtcdSession implements Session {
+  readonly client: Client;
+  readonly lease: bigint;
+  readonly ttlSeconds: number;
+  readonly ended: AbortSignal;
+  readonly #end = new AbortController();
+  readonly #stream: KeepAliveStream;
+  readonly #onEnd: (session: EtcdSession) => void;
+  #deadline = 0;
+  #cancelDeadline: CancelTimer | undefined;
+  #closing: Promise<void> | undefined;
+
+  /**
+   * @param grantedAt when the lease was asked for: etcd's clock cannot have started before
+   * @param onEnd called when the session needs no more care
+   */
+  constructor(
+    client: Client,
+    granted: { readonly lease: bigint; readonly ttlSeconds: number; readonly grantedAt: number },
+    onEnd: (session: EtcdSession) => void,
+  ) {
+    this.client = client;
+    this.lease = granted.lease;
+    this.ttlSeconds = granted.ttlSeconds;
+    this.ended = this.#end.signal;
+    this.#onEnd = onEnd;
+    this.#stream = new KeepAliveStream(client, granted, {
+      renewed: (sentAt, ttlSeconds) => this.#renew(sentAt, ttlSeconds),
+      gone: () => this.lose("etcd has ended its lease"),
+    });
+    this.#renew(granted.grantedAt, granted.ttlSeconds);
+  }
+
+  get remainingMs(): number {
+    return this.ended.aborted ? 0 : Math.max(0, this.#deadline - this.client.clock.now());
+  }
+
+  /** It is certain that etcd has ended the lease. */
+  lose(why: string): void {
+    this.#finish(new DiscoveryError("UNAVAILABLE", `the session was lost: ${why}`));
+  }
+
+  /** Something happened that the lease may not have survived: asks etcd now. */
+  verify(): void {
+    if (!this.ended.aborted) this.#stream.askNow();
+  }
+
+  close(options: CallOptions): Promise<void> {
+    this.#closing ??= this.#close(options);
+    return this.#closing;
+  }
+
+  async #close({ signal, timeoutMs }: CallOptions): Promise<void> {
+    if (this.ended.aborted) return;
+    this.#finish(new DiscoveryError("CLOSED", "the session was closed"));
+    await revoke(this.client, this.lease, { signal, timeoutMs });
+  }
+
+  #renew(sentAt: number, ttlSeconds: number): void {
+    this.#deadline = sentAt + ttlSeconds * 1_000;
+    this.#cancelDeadline?.();
+    this.#cancelDeadline = overdue(
+      this.client.clock,
+      () => this.lose(`etcd gave no answer for ${ttlSeconds} s`),
+      this.#deadline - this.client.clock.now(),
+    );
+  }
+
+  #finish(reason: DiscoveryError): void {
+    if (this.ended.aborted) return;
+    this.#cancelDeadline?.();
+    this.#stream.close();
+    this.#onEnd(this);
+    this.#end.abort(reason);
+  }
+}
+
+/** An id of our own choice, so that a lease can be asked for twice, and revoked without an answer. */
+export function newLeaseId(): bigint {
+  const id = BigInt.asUintN(63, randomBytes(8).readBigUInt64BE());
+  return id === 0n ? 1n : id;
+}
+
+/**
+ * Asks for a lease.
+ *
+ * @returns how long etcd grants it, which may be more than was asked for
+ */
+export async function grant(
+  client: Client,
+  lease: bigint,
+  ttlSeconds: number,
+  options: CallOptions,
+): Promise<number> {
+  const call = { ...options, repeatable: true, linearizable: false };
+  try {
+    const answer = await client.unary(
+      Lease.method.leaseGrant,
+      { ID: lease, TTL: BigInt(ttlSeconds) },
+      call,
+    );
+    return Number(answer.TTL);
+  } catch (error) {
+    // "lease already exists": an earlier attempt was carried out after all.
+    const exists = error instanceof GrpcError && error.status === GrpcStatus.FAILED_PRECONDITION;
+    if (!exists) throw error;
+    const answer = await client.unary(Lease.method.leaseTimeToLive, { ID: lease }, call);
+    if (answer.grantedTTL <= 0n) throw error;
+    return Number(answer.grantedTTL);
+  }
+}
+
+/** Ends a lease as far as etcd can be reached; never rejects. */
+export async function revoke(client: Client, lease: bigint, options: CallOptions): Promise<void> {
+  try {
+    await client.unary(
+      Lease.method.leaseRevoke,
+      { ID: lease },
+      { ...options, repeatable: true, linearizable: false },
+    );
+  } catch (error) {
+    if (error instanceof GrpcError && error.status === GrpcStatus.NOT_FOUND) return;
+    client.logger.debug("a lease was not revoked: it runs out by itself", {
+      error: error instanceof Error ? error.message : String(error),
+    });
+  }
+}

@@ -1,0 +1,176 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import {
+  hostKey,
+  hostsPrefix,
+  infoKey,
+  infosPrefix,
+  isHostId,
+  isServiceName,
+  servicesPrefix,
+} from "../../model/keys.ts";
+import type { CallOptions, Listing, Selection } from "../store.ts";
+import type { Client } from "./client.ts";
+import { KV, type RangeRequestSchema, type RangeResponse } from "./gen/etcd_pb.js";
+import { GrpcError, GrpcStatus } from "./grpc-error.ts";
+import { afterKey, afterPrefix, oneKey, prefixRange, sortedByBytes, textOf } from "./keys.ts";
+import { hostRecords, keyOf, ListedRecord, revisionOf } from "./record.ts";
+import { discoveryError } from "./status.ts";
+
+type RangeInit = MessageInitShape<typeof RangeRequestSchema>;
+
+/** Keys in one answer; more come in further ones. */
+const pageSize = 1_000n;
+
+/** How many hosts are asked for by name at most; of more, all are read. */
+const mostNamedHosts = 90;
+
+/** What ranges held at a revision: encoded `KeyValue`s, by the order of the ranges. */
+interface Held {
+  readonly revision: number;
+  readonly ranges: readonly (readonly Uint8Array[])[];
+}
+
+/** Reads the records, each in one round trip unless there is more than a page of them. */
+export class Reading {
+  readonly #client: Client;
+  readonly #prefix: string;
+
+  constructor(client: Client, prefix: string) {
+    this.#client = client;
+    this.#prefix = prefix;
+  }
+
+  /** See `Store.read`. */
+  async read(service: string, { info, hosts }: Selection, options: CallOptions): Promise<Listing> {
+    const prefix = hostsPrefix(this.#prefix, service);
+    const all = hosts === "all" || hosts.length > mostNamedHosts;
+    const ranges: RangeInit[] = info ? [oneKey(infoKey(this.#prefix, service))] : [];
+    if (all) ranges.push({ ...prefixRange(prefix), limit: pageSize });
+    else {
+      for (const id of sortedByBytes(new Set(hosts))) {
+        ranges.push(oneKey(hostKey(this.#prefix, service, id)));
+      }
+    }
+    // Nothing was selected: the revision is all there is to tell.
+    if (ranges.length === 0) ranges.push({ ...prefixRange(prefix), countOnly: true });
+
+    const held = await this.#hold(ranges, afterKey, options, () => {
+      const names = info ? [infoKey(this.#prefix, service)] : [];
+      if (all || hosts.length > 0) names.push(prefix);
+      return names;
+    });
+    const encodedInfo = info ? held.ranges[0]?.[0] : undefined;
+    const encodedHosts = held.ranges.slice(info ? 1 : 0).flat();
+    const records = hostRecords(encodedHosts, Buffer.byteLength(prefix));
+    const wanted = hosts === "all" ? undefined : new Set(hosts);
+    this.#remember(encodedInfo ?? encodedHosts[0]);
+    return {
+      revision: held.revision,
+      info: encodedInfo === undefined ? undefined : new ListedRecord(service, encodedInfo),
+      hosts: wanted === undefined ? records : records.filter((record) => wanted.has(record.id)),
+    };
+  }
+
+  /** See `Store.services`. */
+  async services({ alive, ...options }: CallOptions & { alive: boolean }): Promise<string[]> {
+    const services = servicesPrefix(this.#prefix);
+    const prefixes = alive ? [services] : [services, infosPrefix(this.#prefix)];
+    const names = new Set<string>();
+    const ranges = prefixes.map((prefix) => ({
+      ...prefixRange(prefix),
+      limit: pageSize,
+      keysOnly: true,
+    }));
+    // Once a service is known to have a host, its other hosts need not be listed.
+    const next = (last: Uint8Array): Uint8Array => {
+      const name = serviceOf(last, services);
+      return name === undefined ? afterKey(last) : afterPrefix(hostsPrefix(this.#prefix, name));
+    };
+    const held = await this.#hold(ranges, next, options, () => prefixes);
+    const [hosts = [], infos = []] = held.ranges;
+    for (const encoded of hosts) {
+      const name = serviceOf(keyOf(encoded), services);
+      if (name !== undefined) names.add(name);
+    }
+    for (const encoded of infos) {
+      const name = textOf(keyOf(encoded))?.slice(infosPrefix(this.#prefix).length);
+      if (name !== undefined && isServiceName(name)) names.add(name);
+    }
+    return sortedByBytes(names);
+  }
+
+  /**
+   * Reads all of some ranges at one revision, a page at a time.
+   *
+   * @param next where the page after one that ends with this key begins
+   */
+  async #hold(
+    ranges: readonly RangeInit[],
+    next: (last: Uint8Array) => Uint8Array,
+    { signal, timeoutMs }: CallOptions,
+    keys: () => readonly string[],
+  ): Promise<Held> {
+    const deadline = this.#client.clock.now() + timeoutMs;
+    for (let remainingMs = timeoutMs; ; remainingMs = deadline - this.#client.clock.now()) {
+      try {
+        const pages = await this.#ask(ranges, signal, remainingMs);
+        const revision = Number(pages[0]?.header?.revision ?? 0);
+        const held: (readonly Uint8Array[])[] = [];
+        for (const [index, range] of ranges.entries()) {
+          let page = pages[index];
+          const encoded = page?.kvs ?? [];
+          for (let last = encoded.at(-1); page?.more && last !== undefined;) {
+            const rest = { ...range, key: next(keyOf(last)), revision: BigInt(revision) };
+            [page] = await this.#ask([rest], signal, deadline - this.#client.clock.now());
+            for (const further of page?.kvs ?? []) encoded.push(further);
+            last = page?.kvs.at(-1);
+          }
+          held.push(encoded);
+        }
+        return { revision, ranges: held };
+      } catch (error) {
+        if (!(error instanceof GrpcError)) throw error;
+        // Compacted while it was read: the pages that are left have to be of a newer revision.
+        if (error.status === GrpcStatus.OUT_OF_RANGE) continue;
+        throw discoveryError(error, `read ${keys().join(" and ")}`);
+      }
+    }
+  }
+
+  /** One round trip. */
+  async #ask(
+    ranges: readonly RangeInit[],
+    signal: AbortSignal | undefined,
+    timeoutMs: number,
+  ): Promise<(RangeResponse | undefined)[]> {
+    const call = { signal, timeoutMs, repeatable: true, linearizable: true };
+    const [first] = ranges;
+    if (ranges.length === 1 && first !== undefined) {
+      return [await this.#client.unary(KV.method.range, first, call)];
+    }
+    const success = ranges.map((value) => ({ request: { case: "requestRange" as const, value } }));
+    const { header, responses } = await this.#client.unary(KV.method.txn, { success }, call);
+    return responses.map(({ response }) => {
+      if (response.case !== "responseRange") return undefined;
+      // Only the transaction itself tells who answered.
+      response.value.header = header;
+      return response.value;
+    });
+  }
+
+  /** Any record serves to tell this history from another, as long as no watch has told a newer one. */
+  #remember(encoded: Uint8Array | undefined): void {
+    const { cluster } = this.#client;
+    if (cluster.witness !== undefined || encoded === undefined) return;
+    cluster.remember({ key: keyOf(encoded), revision: revisionOf(encoded) });
+  }
+}
+
+/** The service that a key within the range of all hosts is a host's of. */
+function serviceOf(key: Uint8Array, services: string): string | undefined {
+  const text = textOf(key);
+  const slash = text?.indexOf("/", services.length) ?? -1;
+  if (text === undefined || slash === -1) return undefined;
+  const name = text.slice(services.length, slash);
+  return isServiceName(name) && isHostId(text.slice(slash + 1)) ? name : undefined;
+}

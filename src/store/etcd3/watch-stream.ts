@@ -1,0 +1,288 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { delay } from "../../async/abort.ts";
+import { Backoff } from "../../async/backoff.ts";
+import type { CancelTimer } from "../../async/clock.ts";
+import { isDiscoveryError } from "../../errors.ts";
+import type { Duplex, Metadata } from "./channel.ts";
+import type { Client } from "./client.ts";
+import type { Endpoint } from "./endpoint.ts";
+import {
+  type Event,
+  KV,
+  Watch,
+  type WatchRequestSchema,
+  type WatchResponse,
+} from "./gen/etcd_pb.js";
+import { GrpcError, GrpcStatus } from "./grpc-error.ts";
+import type { KeyRange } from "./keys.ts";
+import { overdue } from "./overdue.ts";
+import { isEndpointFault, isTokenFault } from "./status.ts";
+
+/** How long a stream may be silent before it is asked for a sign of life, and how long that may take. */
+const silenceMs = 3_000;
+
+/** One range of keys that is watched on the stream; it keeps its own place in history. */
+export interface RangeWatch {
+  readonly range: KeyRange;
+
+  /** The first revision of which it has not been told. */
+  readonly next: number;
+
+  /** etcd has accepted it; its member had come as far as this revision. */
+  created(revision: number): void;
+
+  /** Of one or more revisions, each of them complete. */
+  events(events: readonly Event[]): void;
+
+  interrupted(error: Error): void;
+  ended(reason: "compacted" | "refused", error: Error): void;
+}
+
+interface OpenStream {
+  readonly duplex: Duplex<MessageInitShape<typeof WatchRequestSchema>>;
+  readonly endpoint: Endpoint;
+  readonly failures: number;
+  readonly metadata: Metadata;
+}
+
+/**
+ * The one stream that carries all watches. It exists while there are watches, moves to the next
+ * endpoint when it breaks or falls silent, and there goes on with each of them from where it was.
+ */
+export class WatchStream {
+  readonly #client: Client;
+  readonly #closing = new AbortController();
+  readonly #backoff = new Backoff();
+  readonly #watches = new Map<bigint, RangeWatch>();
+  readonly #fragments = new Map<bigint, Event[]>();
+
+  /** Those that etcd has not answered for. It answers in the order in which it was asked. */
+  #creating: bigint[] = [];
+  #lastId = 0n;
+  #stream: OpenStream | undefined;
+  #opening = false;
+  #openedBefore = false;
+  #heardAt = 0;
+  #askedAt = 0;
+  #cancelTimer: CancelTimer | undefined;
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  add(watch: RangeWatch): void {
+    this.#lastId += 1n;
+    this.#watches.set(this.#lastId, watch);
+    if (this.#stream === undefined) void this.#open();
+    else this.#create(this.#stream, this.#lastId, watch);
+  }
+
+  remove(watch: RangeWatch): void {
+    for (const [id, known] of this.#watches) {
+      if (known !== watch) continue;
+      this.#watches.delete(id);
+      this.#fragments.delete(id);
+      const value = { watchId: id };
+      this.#stream?.duplex.send({ requestUnion: { case: "cancelRequest", value } });
+    }
+    if (this.#watches.size === 0) this.#drop();
+  }
+
+  close(): void {
+    this.#closing.abort();
+    this.#watches.clear();
+    this.#drop();
+  }
+
+  /** Ends the stream without a word to the watches. */
+  #drop(): void {
+    this.#cancelTimer?.();
+    this.#stream?.duplex.cancel();
+    this.#stream = undefined;
+    this.#openedBefore = false;
+    this.#creating = [];
+    this.#fragments.clear();
+  }
+
+  async #open(): Promise<void> {
+    if (this.#opening || this.#closing.signal.aborted) return;
+    this.#opening = true;
+    const { signal } = this.#closing;
+    try {
+      while (this.#stream === undefined && this.#watches.size > 0) await this.#tryOpen(signal);
+    } catch {
+      // Closed.
+    } finally {
+      this.#opening = false;
+    }
+  }
+
+  async #tryOpen(signal: AbortSignal): Promise<void> {
+    const { authentication, clock, endpoints } = this.#client;
+    try {
+      const [anyWatch] = this.#watches.values();
+      if (this.#openedBefore && anyWatch !== undefined) {
+        await this.#client.verify({ signal, timeoutMs: silenceMs }, anyWatch.range.key);
+      }
+      const metadata = authentication.metadata ?? (await authentication.ready(signal));
+      const endpoint = await endpoints.acquire(signal);
+      signal.throwIfAborted();
+      if (this.#watches.size === 0) return;
+      this.#stream = this.#openOn(endpoint, metadata);
+      this.#openedBefore = true;
+      this.#listen(this.#stream);
+      for (const [id, watch] of this.#watches) this.#create(this.#stream, id, watch);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (isDiscoveryError(error, "UNAUTHENTICATED")) this.#refuseAll(error);
+      else await delay(clock, this.#backoff.next(), signal);
+    }
+  }
+
+  #openOn(endpoint: Endpoint, metadata: Metadata): OpenStream {
+    const duplex = endpoint.channel.duplex(
+      Watch.method.watch,
+      { connectTimeoutMs: silenceMs, metadata },
+      {
+        message: (message) => {
+          if (this.#stream === stream) this.#told(stream, message);
+        },
+        ended: (error) => {
+          if (this.#stream === stream) this.#broke(stream, error);
+        },
+      },
+    );
+    const stream = { duplex, endpoint, failures: endpoint.failures, metadata };
+    return stream;
+  }
+
+  #create({ duplex }: OpenStream, id: bigint, { range, next }: RangeWatch): void {
+    this.#creating.push(id);
+    const value = { ...range, startRevision: BigInt(next), watchId: id, fragment: true };
+    duplex.send({ requestUnion: { case: "createRequest", value } });
+  }
+
+  #told(stream: OpenStream, message: WatchResponse): void {
+    stream.endpoint.answered();
+    this.#heardAt = this.#client.clock.now();
+    if (message.created) this.#created(stream, message);
+    else if (message.canceled) this.#canceled(stream, message.watchId, message);
+    else if (message.events.length > 0) this.#happened(message);
+  }
+
+  #created(stream: OpenStream, message: WatchResponse): void {
+    // A refusal need not name the watch that it refuses.
+    const index = Math.max(this.#creating.indexOf(message.watchId), 0);
+    const [id] = this.#creating.splice(index, 1);
+    const watch = id === undefined ? undefined : this.#watches.get(id);
+    if (id === undefined || watch === undefined) return;
+    if (message.canceled) {
+      this.#canceled(stream, id, message);
+      return;
+    }
+    this.#backoff.reset();
+    if (this.#client.cluster.notice(message.header)) this.#verify(watch);
+    watch.created(Number(message.header?.revision ?? 0));
+  }
+
+  #canceled(stream: OpenStream, id: bigint, message: WatchResponse): void {
+    const watch = this.#watches.get(id);
+    if (watch === undefined) return;
+    if (message.compactRevision > 0n) {
+      this.#watches.delete(id);
+      const why = `etcd has compacted the history up to revision ${message.compactRevision}`;
+      watch.ended("compacted", new Error(why));
+    } else void this.#refused(stream, id, watch, message.cancelReason);
+  }
+
+  #happened({ header, watchId, fragment, events }: WatchResponse): void {
+    const watch = this.#watches.get(watchId);
+    if (watch === undefined) return;
+    const earlier = this.#fragments.get(watchId);
+    if (earlier !== undefined) for (const event of events) earlier.push(event);
+    const all = earlier ?? events;
+    if (fragment) this.#fragments.set(watchId, all);
+    else {
+      this.#fragments.delete(watchId);
+      this.#client.cluster.notice(header);
+      watch.events(all);
+    }
+  }
+
+  /**
+   * etcd refuses a watch in words alone, whether for the user's roles or for a token that is no
+   * longer good. The same question as a call tells which, and signs in anew if that is needed.
+   */
+  async #refused(stream: OpenStream, id: bigint, watch: RangeWatch, why: string): Promise<void> {
+    const { signal } = this.#closing;
+    const refusal = new Error(`etcd refused the watch: ${why}`);
+    try {
+      const call = { signal, timeoutMs: silenceMs, repeatable: true, linearizable: true };
+      await this.#client.unary(KV.method.range, { ...watch.range, countOnly: true }, call);
+    } catch (error) {
+      const passing = error instanceof GrpcError && isEndpointFault(error);
+      if (!signal.aborted && !passing && this.#watches.get(id) === watch) {
+        this.#watches.delete(id);
+        watch.ended("refused", new Error(refusal.message, { cause: error }));
+      }
+      if (!passing) return;
+    }
+    if (this.#stream !== stream || this.#watches.get(id) !== watch) return;
+    if (this.#client.authentication.metadata !== stream.metadata) {
+      this.#broke(stream, new GrpcError(GrpcStatus.UNAUTHENTICATED, refusal.message));
+      return;
+    }
+    await delay(this.#client.clock, this.#backoff.next(), signal).catch(() => {});
+    if (this.#stream === stream && this.#watches.get(id) === watch) this.#create(stream, id, watch);
+  }
+
+  #refuseAll(error: Error): void {
+    const watches = [...this.#watches.values()];
+    this.#watches.clear();
+    for (const watch of watches) watch.ended("refused", error);
+  }
+
+  /** A member is behind what was seen: it may lag, or this is another history. */
+  #verify(watch: RangeWatch): void {
+    const { signal } = this.#closing;
+    this.#client.verify({ signal, timeoutMs: silenceMs }, watch.range.key).catch(() => {
+      // Whatever keeps it from answering breaks the stream, too, and then it is asked again.
+    });
+  }
+
+  #broke(stream: OpenStream, error: GrpcError): void {
+    stream.duplex.cancel();
+    this.#cancelTimer?.();
+    this.#stream = undefined;
+    this.#creating = [];
+    this.#fragments.clear();
+    if (isTokenFault(error)) this.#client.authentication.reject(stream.metadata);
+    if (isEndpointFault(error)) {
+      this.#client.endpoints.leave(stream.endpoint, stream.failures, error);
+    }
+    for (const watch of this.#watches.values()) watch.interrupted(error);
+    void this.#open();
+  }
+
+  /** Watches for silence. The requests that begin a stream are questions, too. */
+  #listen(stream: OpenStream): void {
+    const { clock } = this.#client;
+    this.#heardAt = -Infinity;
+    this.#askedAt = clock.now();
+    const check = (): void => {
+      const now = clock.now();
+      if (this.#askedAt > this.#heardAt && now - this.#askedAt >= silenceMs) {
+        const message = "the watch stream gave no sign of life";
+        this.#broke(stream, new GrpcError(GrpcStatus.DEADLINE_EXCEEDED, message));
+        return;
+      }
+      if (this.#askedAt <= this.#heardAt && now - this.#heardAt >= silenceMs) {
+        this.#askedAt = now;
+        stream.duplex.send({ requestUnion: { case: "progressRequest", value: {} } });
+      }
+      const since = Math.max(this.#askedAt, this.#heardAt);
+      this.#cancelTimer = overdue(clock, check, since + silenceMs - now);
+    };
+    this.#cancelTimer = overdue(clock, check, silenceMs);
+  }
+}
