@@ -226,14 +226,13 @@ export class ServiceKeeper {
       }
       this.#forget(entry);
     });
-    await settled(deletions);
+    await settled(deletions).finally(() => this.#follow());
   }
 
   #forget(entry: Entry): void {
     if (!this.#entries.delete(entry.uuid)) return;
     entry.markGone();
     if (this.#entries.size === 0) this.#onEmpty();
-    else this.#follow();
   }
 
   /** Compares the store with what is known of it, after something may have been missed. */
@@ -325,7 +324,7 @@ export class ServiceKeeper {
   }
 
   #follow(): void {
-    if (this.info === undefined) return;
+    if (this.info === undefined || this.#entries.size === 0) return;
     const hosts = new Map<string, number>();
     for (const { ending, stored, uuid } of this.#entries.values()) {
       if (!ending && stored !== undefined) {
