@@ -61,7 +61,6 @@ export class WatchStream {
   #lastId = 0n;
   #stream: OpenStream | undefined;
   #opening = false;
-  #openedBefore = false;
   #heardAt = 0;
   #askedAt = 0;
   #cancelTimer: CancelTimer | undefined;
@@ -99,7 +98,6 @@ export class WatchStream {
     this.#cancelTimer?.();
     this.#stream?.duplex.cancel();
     this.#stream = undefined;
-    this.#openedBefore = false;
     this.#creating = [];
     this.#fragments.clear();
   }
@@ -121,7 +119,7 @@ export class WatchStream {
     const { authentication, clock, endpoints } = this.#client;
     try {
       const [anyWatch] = this.#watches.values();
-      if (this.#openedBefore && anyWatch !== undefined) {
+      if (this.#client.cluster.mark.revision > 0 && anyWatch !== undefined) {
         await this.#client.verify({ signal, timeoutMs: silenceMs }, anyWatch.range.key);
       }
       const metadata = authentication.metadata ?? (await authentication.ready(signal));
@@ -129,7 +127,6 @@ export class WatchStream {
       signal.throwIfAborted();
       if (this.#watches.size === 0) return;
       this.#stream = this.#openOn(endpoint, metadata);
-      this.#openedBefore = true;
       this.#listen(this.#stream);
       for (const [id, watch] of this.#watches) this.#create(this.#stream, id, watch);
     } catch (error) {
