@@ -117,9 +117,7 @@ export const watches: readonly ContractCase[] = [
       }
       followers.push(...names.map(follow));
       await session.close(options);
-      await bench.until("all is told", () =>
-        followers.every(({ changes }) => changes.includes("delete a")),
-      );
+      await bench.until("all is told", () => followers.every(({ changes }) => changes.length >= 3));
       for (const [index, { changes }] of followers.entries()) {
         const name = names[index % names.length];
         assert.deepEqual(changes.toSorted(), ["delete a", `put a=${name}`, `put info=${name}`]);
