@@ -1,6 +1,6 @@
 import { delay } from "../async/abort.ts";
 import { Backoff } from "../async/backoff.ts";
-import { DiscoveryError } from "../errors.ts";
+import { DiscoveryError, type DiscoveryErrorCode } from "../errors.ts";
 import type { Host } from "../model/host.ts";
 import type { Service } from "../model/service.ts";
 import type { Listing } from "../store/store.ts";
@@ -28,6 +28,9 @@ const defaultReconcileMs = 300_000;
 
 /** A watch that lived this long was a success, so that the next failure starts a new series. */
 const lastingMs = 10_000;
+
+/** A watch that is not confirmed within this time may not be there. */
+const confirmMs = 1_000;
 
 /** How long a pending change may take to arrive before its absence is a fault. */
 const graceMs = 2_000;
@@ -167,10 +170,17 @@ export class Mirror {
     const over = new AbortController();
     const signal = AbortSignal.any([over.signal, this.#closed.signal]);
     const since = clock.now();
+    const cancelOverdue = clock.setTimeout(
+      () => this.#lost(this.#error("TIMEOUT", "the watch is not confirmed")),
+      confirmMs,
+    );
     const watch = store.watch(
       { service: this.service, part: "all", from },
       {
-        established: () => this.#found(),
+        established: () => {
+          cancelOverdue();
+          this.#found();
+        },
         changed: (batch) => this.#publish(this.#known.apply(batch)),
         interrupted: (error) => this.#lost(error),
         ended: (_reason, error) => over.abort(error),
@@ -183,6 +193,7 @@ export class Mirror {
       }
     } finally {
       watch.close();
+      cancelOverdue();
       if (clock.now() - since >= lastingMs) this.#backoff.reset();
     }
   }
@@ -196,7 +207,10 @@ export class Mirror {
     const listing = await this.#tryRead(signal);
     if (listing === undefined) return;
     if (listing.revision < before) {
-      throw this.#unavailable(`the store went back from revision ${before} to ${listing.revision}`);
+      throw this.#error(
+        "UNAVAILABLE",
+        `the store went back from revision ${before} to ${listing.revision}`,
+      );
     }
     const behind = this.#known.behind(listing);
     if (behind.size === 0) return;
@@ -208,11 +222,11 @@ export class Mirror {
     const lost = [...behind].filter(([id, revision]) => later.get(id) === revision).length;
     if (lost === 0) return;
     this.#driftRepaired += lost;
-    throw this.#unavailable(`the watch missed ${lost} changes`);
+    throw this.#error("UNAVAILABLE", `the watch missed ${lost} changes`);
   }
 
-  #unavailable(message: string): DiscoveryError {
-    return new DiscoveryError("UNAVAILABLE", `following ${this.service}: ${message}`);
+  #error(code: DiscoveryErrorCode, message: string): DiscoveryError {
+    return new DiscoveryError(code, `following ${this.service}: ${message}`);
   }
 
   #publish({ events, infoChanged }: Difference): void {

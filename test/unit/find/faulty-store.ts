@@ -26,6 +26,9 @@ export interface FaultyStore {
   /** From now on, what a reading answers; undefined: as it is. */
   answer: ((listing: Listing) => Listing) | undefined;
 
+  /** Whether watches are opened from now on but never confirmed. */
+  mute: boolean;
+
   /** Calls the observer of the newest watch. */
   readonly observer: () => WatchObserver;
 
@@ -46,6 +49,7 @@ export function faultyStore(inner: Store): FaultyStore {
     watched,
     reads: () => reads,
     tamper: undefined,
+    mute: false,
     answer: undefined,
     observer: newest,
     end(reason) {
@@ -66,6 +70,7 @@ export function faultyStore(inner: Store): FaultyStore {
       watch(target, told) {
         watched.push(target);
         observer = told;
+        if (faulty.mute) return (watch = { close() {} });
         watch = inner.watch(target, {
           established: () => told.established(),
           interrupted: (error) => told.interrupted(error),

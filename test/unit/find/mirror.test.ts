@@ -138,6 +138,20 @@ describe("freshness", () => {
     expect(mirror.freshness).toEqual({ source: "live", revision: revision + 1, ageMs: 0 });
   });
 
+  it("is stale when the watch is not confirmed in time, live when it is after all", async () => {
+    faulty.mute = true;
+    const other = new Mirror(service, stage.context);
+    await stage.clock.advance(999);
+    expect(other.freshness.source).toBe("live");
+    await stage.clock.advance(2);
+    expect(other.freshness.source).toBe("stale");
+    expect(other.failure).toMatchObject({ code: "TIMEOUT" });
+    faulty.observer().established();
+    expect(other.freshness.source).toBe("live");
+    expect(other.failure).toBeUndefined();
+    other.close();
+  });
+
   it("is stale before anything was read", async () => {
     stage.store.outage("silent");
     const other = new Mirror("other", stage.context);

@@ -1,3 +1,4 @@
+export { collect } from "../../support/collect.ts";
 import type { FindContext, MalformedRecord } from "../../../src/find/find-context.ts";
 import type { HostEvent } from "../../../src/find/host-event.ts";
 import { Mirrors } from "../../../src/find/mirrors.ts";
@@ -125,22 +126,4 @@ export function deleteBatch(id: string, revision: number): WatchBatch {
 export function show({ type, host, reason }: HostEvent): string {
   const version = host.shard === "" ? "" : `:${host.shard}`;
   return `${type} ${host.uuid}${version}${reason === undefined ? "" : ` (${reason})`}`;
-}
-
-/** Reads a subscription to its end, into a list that grows. */
-export function collect<T, R>(from: AsyncIterable<T>, map: (item: T) => R): Collected<R> {
-  const items: R[] = [];
-  const ended = (async () => {
-    for await (const item of from) items.push(map(item));
-  })();
-  ended.catch(() => {});
-  return { items, ended, take: () => items.splice(0) };
-}
-
-export interface Collected<R> {
-  readonly items: R[];
-  readonly ended: Promise<void>;
-
-  /** Takes what has come so far. */
-  take(): R[];
 }
