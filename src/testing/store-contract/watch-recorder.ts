@@ -19,6 +19,9 @@ export class WatchRecorder implements WatchObserver {
   end: WatchEnd | undefined;
   readonly #then: ((batch: WatchBatch) => void) | undefined;
   #watch: Watch | undefined;
+
+  /** Apart, since a store may keep infos and hosts in two places whose pasts come separately. */
+  readonly #lastRevision = { info: 0, host: 0 };
   #silence: string | undefined = "before watch() had returned";
   #connected = false;
   #telling = false;
@@ -74,9 +77,14 @@ export class WatchRecorder implements WatchObserver {
 
   changed(batch: WatchBatch): void {
     this.#told("changed", () => {
-      const last = this.batches.at(-1)?.revision ?? 0;
       if (!this.#connected) this.faults.push(`revision ${batch.revision} while not established`);
-      if (batch.revision <= last) this.faults.push(`revision ${batch.revision} after ${last}`);
+      for (const kind of new Set(batch.changes.map(({ record }) => record.kind))) {
+        const last = this.#lastRevision[kind];
+        if (batch.revision <= last) {
+          this.faults.push(`${kind}: revision ${batch.revision} after ${last}`);
+        }
+        this.#lastRevision[kind] = batch.revision;
+      }
       if (batch.changes.length === 0) this.faults.push(`nothing at revision ${batch.revision}`);
       for (const change of batch.changes) {
         const revision = change.kind === "put" ? change.stored.revision : change.revision;

@@ -18,9 +18,9 @@ export const watches: readonly ContractCase[] = [
       const session = await bench.session();
       applied(await bench.write([putHost("a", "0", session)]));
       const from = applied(await bench.write([putHost("a", "1", session)]));
-      applied(await bench.write([putInfo("i")]));
+      applied(await bench.write([putHost("b", "1", session)]));
       applied(await bench.write([{ kind: "delete-host", id: "a" }]));
-      const past = ["put a=1", "put info=i", "delete a"];
+      const past = ["put a=1", "put b=1", "delete a"];
       const watch = bench.watch(from);
       await bench.until("the past is told", () => watch.changes.length >= past.length);
       const revision = applied(await bench.write([putHost("a", "2", session)]));

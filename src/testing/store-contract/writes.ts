@@ -45,6 +45,7 @@ export const writes: readonly ContractCase[] = [
     async run(bench) {
       const session = await bench.session();
       const watch = bench.watch((await bench.read()).revision + 1);
+      await bench.until("the watch is established", () => watch.timesEstablished === 1);
       const first = applied(await bench.write([putInfo("i"), putHost("a", "1", session)]));
       const second = applied(
         await bench.write([
