@@ -1,4 +1,15 @@
+import { defaultMaxListeners, getMaxListeners, setMaxListeners } from "node:events";
 import type { Clock } from "./clock.ts";
+
+/**
+ * Calls back when the signal aborts; returns the undo. Many may wait on one signal: the limit above
+ * which Node warns of a leak is lifted, unless the signal's owner has set one.
+ */
+export function onAbort(signal: AbortSignal, callback: () => void): () => void {
+  if (getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(0, signal);
+  signal.addEventListener("abort", callback, { once: true });
+  return () => signal.removeEventListener("abort", callback);
+}
 
 /**
  * Waits for `promise`, or rejects with `signal.reason` when the signal aborts first. The promise
@@ -9,9 +20,23 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefine
   promise.catch(() => {});
   if (signal.aborted) return Promise.reject(signal.reason);
   return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+    promise.then(resolve, reject).finally(onAbort(signal, () => reject(signal.reason)));
+  });
+}
+
+/** Waits until `promise` has settled, but no longer than `milliseconds`; whether it has. */
+export function settledWithin(
+  clock: Clock,
+  milliseconds: number,
+  promise: Promise<unknown>,
+): Promise<boolean> {
+  return new Promise((resolve) => {
+    const cancel = clock.setTimeout(() => resolve(false), milliseconds);
+    const settled = () => {
+      cancel();
+      resolve(true);
+    };
+    promise.then(settled, settled);
   });
 }
 
@@ -19,14 +44,15 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefine
 export function delay(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   if (signal?.aborted) return Promise.reject(signal.reason);
   return new Promise((resolve, reject) => {
-    const onAbort = () => {
-      cancel();
-      reject(signal?.reason);
-    };
     const cancel = clock.setTimeout(() => {
-      signal?.removeEventListener("abort", onAbort);
+      forget?.();
       resolve();
     }, delayMs);
-    signal?.addEventListener("abort", onAbort, { once: true });
+    const forget =
+      signal &&
+      onAbort(signal, () => {
+        cancel();
+        reject(signal.reason);
+      });
   });
 }

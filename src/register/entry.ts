@@ -206,8 +206,10 @@ export class Entry {
   end(): void {
     this.ending = true;
     this.become("closed");
-    rejectAll(this.#waiters, closed(this.service));
-    rejectAll(this.#writers, closed(this.service));
+    if (this.#waiters.size + this.#writers.size === 0) return;
+    const error = closed(this.service);
+    rejectAll(this.#waiters, error);
+    rejectAll(this.#writers, error);
   }
 
   /** Calls back once: when the newest record is on the store, or as soon as that is refused. */

@@ -11,18 +11,18 @@ export interface HostWrite {
 }
 
 /** Bounds of one write; etcd takes 1.5 MiB and 128 operations in a request by default (etcd docs, "System limits"). */
-const maximumHosts = 50;
+export const maximumHosts = 50;
 const maximumBytes = 256 * 1_024;
 
 export function hostWrite(entry: Entry, record: HostRecord = entry.record): HostWrite {
   return { entry, record, value: entry.encode(record) };
 }
 
-/** Cuts writes into pieces that a store takes at once; at least one piece, which may be empty. */
+/** Cuts writes into pieces that a store takes at once. */
 export function pieces(writes: readonly HostWrite[]): HostWrite[][] {
   let piece: HostWrite[] = [];
   let bytes = 0;
-  const all = [piece];
+  const all = writes.length === 0 ? [] : [piece];
   for (const write of writes) {
     bytes += write.value.length;
     if (piece.length > 0 && (piece.length === maximumHosts || bytes > maximumBytes)) {

@@ -1,6 +1,6 @@
 import { decodeHost, encodeInfo, infoOf } from "../model/record.ts";
 import type { Session } from "../store/store.ts";
-import { hostWrite, writePiece } from "./host-writes.ts";
+import { hostWrite, pieces, writePiece } from "./host-writes.ts";
 import type { ServiceKeeper } from "./service-keeper.ts";
 import { untouched, writtenInfo } from "./seen-info.ts";
 
@@ -12,8 +12,8 @@ export async function writePrivateHosts(keeper: ServiceKeeper, session: Session)
   const writer = keeper.wanted(true).length === 0 ? keeper.wanted(false).at(-1) : undefined;
   const { context, service } = keeper;
 
-  const writes: Promise<unknown>[] = due.map((entry) =>
-    writePiece(context, service, [hostWrite(entry)], { session, conditions: [] }),
+  const writes: Promise<unknown>[] = pieces(due.map((entry) => hostWrite(entry))).map((piece) =>
+    writePiece(context, service, piece, { session, conditions: [] }),
   );
   if (writer !== undefined && (keeper.info?.value === undefined || newcomers.length > 0)) {
     writes.push(writeMissingInfo(keeper));

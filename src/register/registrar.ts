@@ -1,4 +1,4 @@
-import { delay } from "../async/abort.ts";
+import { settledWithin } from "../async/abort.ts";
 import type { PreparedHost } from "../model/host-options.ts";
 import { Entry } from "./entry.ts";
 import type { KeeperContext, RegisterContext } from "./register-context.ts";
@@ -71,11 +71,9 @@ export class Registrar {
   /** Takes an entry off the store, or leaves that to the session when the store is out of reach. */
   async #end(entry: Entry, keeper: ServiceKeeper): Promise<void> {
     const { store, timeoutMs } = this.#context;
-    const over = new AbortController();
     entry.end();
     keeper.end();
-    await Promise.race([entry.gone, delay(store.clock, timeoutMs, over.signal).catch(() => {})]);
-    over.abort();
+    await settledWithin(store.clock, timeoutMs, entry.gone);
   }
 
   #keeper(service: string): ServiceKeeper {

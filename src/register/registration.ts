@@ -1,4 +1,4 @@
-import { abortable, delay } from "../async/abort.ts";
+import { abortable, delay, settledWithin } from "../async/abort.ts";
 import { Latest } from "../async/latest.ts";
 import { optionalMilliseconds, optionalSignal, optionsBag } from "../arguments.ts";
 import { DiscoveryError } from "../errors.ts";
@@ -224,21 +224,13 @@ export class Registration implements AsyncDisposable {
 
   async #inTime(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
     const { store, timeoutMs } = this.#context;
-    const settled = new AbortController();
-    const late = delay(store.clock, timeoutMs, settled.signal).then(() => {
-      const cause = this.lastError;
-      throw new DiscoveryError(
-        cause?.code ?? "TIMEOUT",
-        `etcd has not confirmed the change of "${this.service}" (${this.uuid}) within ${timeoutMs} ms`,
-        { cause },
-      );
-    });
-    late.catch(() => {});
-    try {
-      await abortable(Promise.race([promise, late]), signal);
-    } finally {
-      settled.abort();
-    }
+    if (await abortable(settledWithin(store.clock, timeoutMs, promise), signal)) return promise;
+    const cause = this.lastError;
+    throw new DiscoveryError(
+      cause?.code ?? "TIMEOUT",
+      `etcd has not confirmed the change of "${this.service}" (${this.uuid}) within ${timeoutMs} ms`,
+      { cause },
+    );
   }
 }
 

@@ -5,6 +5,7 @@ import { decodeHost, encodeHost } from "../model/record.ts";
 import type { StoredRecord, WatchChange } from "../store/store.ts";
 import type { Credentials } from "./credentials.ts";
 import { type Entry, isDenied } from "./entry.ts";
+import { hostWrite, maximumHosts, pieces, writePiece } from "./host-writes.ts";
 import { OwnRecords } from "./own-records.ts";
 import { settled, writePrivateHosts } from "./private-hosts.ts";
 import { type Rotation, rotate, writePublicHosts } from "./public-hosts.ts";
@@ -198,35 +199,38 @@ export class ServiceKeeper {
   /** Takes ended entries off the store: marks them as leaving, so that others know why, then deletes them. */
   async #finish(leaving: readonly Entry[]): Promise<void> {
     if (leaving.length === 0) return;
-    const { store, timeoutMs } = this.context;
-    const session = this.context.session();
+    const { context, service } = this;
+    const session = context.session();
     if (session !== undefined) {
-      const marks = leaving.map(async (entry) => {
-        if (entry.stored === undefined || entry.record.draining) return;
-        const record = { kind: "host", id: entry.uuid } as const;
-        const condition = { record, revision: entry.stored.revision };
-        entry.setDraining(true);
-        const put = { kind: "put-host", id: entry.uuid, value: entry.encode(), session } as const;
-        await store.write(
-          { service: this.service, conditions: [condition], changes: [put] },
-          { timeoutMs },
-        );
-      });
+      const marked = leaving.filter(
+        (entry) => entry.stored !== undefined && !entry.record.draining,
+      );
+      for (const entry of marked) entry.setDraining(true);
+      const marks = pieces(marked.map((entry) => hostWrite(entry))).map((piece) =>
+        writePiece(context, service, piece, { session, conditions: [] }),
+      );
       // Unmarked is no harm: the record goes all the same, only its followers take it for expired.
       await Promise.allSettled(marks);
     }
-    const deletions = leaving.map(async (entry) => {
-      const deletion = { kind: "delete-host", id: entry.uuid } as const;
-      const write = { service: this.service, conditions: [], changes: [deletion] };
-      try {
-        if (entry.session !== undefined) await store.write(write, { timeoutMs });
-      } catch (error) {
-        // The end of the session has deleted it, or will.
-        if (entry.session?.ended.aborted !== true) throw error;
-      }
-      this.#forget(entry);
-    });
+    const written = leaving.filter((entry) => entry.session !== undefined);
+    for (const entry of leaving) if (entry.session === undefined) this.#forget(entry);
+    const deletions: Promise<void>[] = [];
+    for (let at = 0; at < written.length; at += maximumHosts) {
+      deletions.push(this.#delete(written.slice(at, at + maximumHosts)));
+    }
     await settled(deletions).finally(() => this.#follow());
+  }
+
+  async #delete(entries: readonly Entry[]): Promise<void> {
+    const { store, timeoutMs } = this.context;
+    const changes = entries.map(({ uuid }) => ({ kind: "delete-host", id: uuid }) as const);
+    try {
+      await store.write({ service: this.service, conditions: [], changes }, { timeoutMs });
+    } catch (error) {
+      // The end of the session has deleted them, or will.
+      if (entries.some(({ session }) => session?.ended.aborted === false)) throw error;
+    }
+    for (const entry of entries) this.#forget(entry);
   }
 
   #forget(entry: Entry): void {
