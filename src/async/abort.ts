@@ -6,9 +6,18 @@ import type { Clock } from "./clock.ts";
  * which Node warns of a leak is lifted, unless the signal's owner has set one.
  */
 export function onAbort(signal: AbortSignal, callback: () => void): () => void {
-  if (getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(0, signal);
+  if (limitOf(signal) === defaultMaxListeners) setMaxListeners(0, signal);
   signal.addEventListener("abort", callback, { once: true });
   return () => signal.removeEventListener("abort", callback);
+}
+
+function limitOf(signal: AbortSignal): number {
+  try {
+    return getMaxListeners(signal);
+  } catch {
+    // So says Node.js 20 of a signal without a limit.
+    return 0;
+  }
 }
 
 /**
