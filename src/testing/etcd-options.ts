@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import type { PemSource } from "../discovery-options.ts";
 import { DiscoveryError } from "../errors.ts";
 import type { EtcdAuth } from "./etcd-auth.ts";
 
@@ -25,9 +26,6 @@ export interface StartEtcdOptions {
   /** Aborting while it starts stops what was started and rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
-
-/** PEM: as text, as bytes, or in a file. */
-export type PemSource = string | Uint8Array | { readonly file: string };
 
 /** TLS of the addresses for clients. */
 export interface EtcdTls {

@@ -2,7 +2,7 @@ export { type EtcdBinary, findEtcd, type FindEtcdOptions } from "./etcd-binary.t
 export type { EtcdAuth, EtcdRole, EtcdUser } from "./etcd-auth.ts";
 export type { EtcdCluster, EtcdMember } from "./etcd-cluster.ts";
 export type { EtcdJson } from "./etcd-gateway.ts";
-export type { EtcdTls, PemSource, StartEtcdOptions } from "./etcd-options.ts";
+export type { EtcdTls, StartEtcdOptions } from "./etcd-options.ts";
 export { type ManualClock, manualClock } from "./manual-clock.ts";
 export {
   type MemoryStore,
