@@ -77,6 +77,23 @@ export class WatchStream {
   }
 
   remove(watch: RangeWatch): void {
+    this.#forget(watch);
+    if (this.#watches.size === 0) this.#drop();
+  }
+
+  /** Begins a watch anew from its `next`. */
+  restart(watch: RangeWatch): void {
+    this.#forget(watch);
+    this.add(watch);
+  }
+
+  close(): void {
+    this.#closing.abort();
+    this.#watches.clear();
+    this.#drop();
+  }
+
+  #forget(watch: RangeWatch): void {
     for (const [id, known] of this.#watches) {
       if (known !== watch) continue;
       this.#watches.delete(id);
@@ -84,13 +101,6 @@ export class WatchStream {
       const value = { watchId: id };
       this.#stream?.duplex.send({ requestUnion: { case: "cancelRequest", value } });
     }
-    if (this.#watches.size === 0) this.#drop();
-  }
-
-  close(): void {
-    this.#closing.abort();
-    this.#watches.clear();
-    this.#drop();
   }
 
   /** Ends the stream without a word to the watches. */

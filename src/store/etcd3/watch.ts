@@ -15,8 +15,8 @@ import { hostIdOf, type KeyRange, oneKey, prefixRange } from "./keys.ts";
 import { eventRecord } from "./record.ts";
 import type { RangeWatch, WatchStream } from "./watch-stream.ts";
 
-/** How long to wait, while history is caught up with, for the other range's part of it. */
-const catchUpMs = 5;
+/** How long to wait for the other range's part of a revision where that is likely to come. */
+const holdMs = 3;
 
 /** A watch of one service: one range of keys on the stream, or two that are told as one. */
 export class ServiceWatch implements Watch {
@@ -29,6 +29,7 @@ export class ServiceWatch implements Watch {
   /** Changes that are not told yet. */
   #pending: WatchChange[] = [];
   #cancelFlush: CancelTimer | undefined;
+  #holding = false;
   #established = false;
   #closed = false;
 
@@ -63,17 +64,23 @@ export class ServiceWatch implements Watch {
   /** One of the ranges was accepted. */
   created(): void {
     if (this.#established || !this.#ranges.every((range) => range.caughtUpTo !== undefined)) return;
+    const [first, second] = this.#ranges;
+    if (first !== undefined && second !== undefined && first.isUnevenWith(second)) {
+      this.#pending = [];
+      for (const range of this.#ranges) range.restart(this.#stream);
+      return;
+    }
     this.#established = true;
     this.#tell(() => this.#observer.established());
     if (this.#pending.length > 0) this.#schedule(true);
   }
 
-  /** Something happened in one of the ranges. */
-  changed(changes: readonly WatchChange[], past: boolean): void {
+  /** Something happened in one of the ranges, and the other may have more to say of it. */
+  changed(changes: readonly WatchChange[], hold: boolean): void {
     for (const change of changes) this.#pending.push(change);
     if (!this.#established) return;
     if (this.#ranges.length === 1) this.#flush();
-    else this.#schedule(past);
+    else this.#schedule(hold);
   }
 
   interrupted(error: Error): void {
@@ -94,13 +101,16 @@ export class ServiceWatch implements Watch {
 
   /**
    * What one transaction changed in two ranges comes in two messages, one right after the other: all
-   * that arrives in one turn of the event loop is told together. While history is caught up with,
-   * the ranges run less evenly.
+   * that arrives in one turn of the event loop is told together. An info that comes alone waits a
+   * little for the host that is mostly written with it; hosts, which change far more often, do not
+   * wait for an info. While history is caught up with, the ranges run less evenly.
    */
-  #schedule(past: boolean): void {
-    if (this.#cancelFlush !== undefined) return;
+  #schedule(hold: boolean): void {
+    if (this.#cancelFlush !== undefined && (hold || !this.#holding)) return;
+    this.#cancelFlush?.();
+    this.#holding = hold;
     const flush = (): void => this.#flush();
-    if (past) this.#cancelFlush = this.#client.clock.setTimeout(flush, catchUpMs);
+    if (hold) this.#cancelFlush = this.#client.clock.setTimeout(flush, holdMs);
     else {
       const immediate = setImmediate(flush);
       this.#cancelFlush = () => clearImmediate(immediate);
@@ -162,6 +172,7 @@ class WatchedRange implements RangeWatch {
   readonly #service: string;
   readonly #record: RangePart["record"];
   #next: number;
+  #start: number;
 
   constructor(watch: ServiceWatch, service: string, from: number, part: RangePart) {
     this.range = part.range;
@@ -169,6 +180,7 @@ class WatchedRange implements RangeWatch {
     this.#watch = watch;
     this.#service = service;
     this.#next = from;
+    this.#start = from;
   }
 
   get next(): number {
@@ -177,7 +189,23 @@ class WatchedRange implements RangeWatch {
 
   created(revision: number): void {
     this.caughtUpTo = revision;
+    this.#start = this.#next;
     this.#watch.created();
+  }
+
+  /**
+   * Whether a write came between the two beginnings: then one range has to catch up with it, which
+   * etcd does ten times a second, while the other is told at once.
+   */
+  isUnevenWith(other: WatchedRange): boolean {
+    return this.#start === other.#start && this.#isBehind() !== other.#isBehind();
+  }
+
+  /** Begins again where it began; by then both ranges have to catch up. */
+  restart(stream: WatchStream): void {
+    this.#next = this.#start;
+    this.caughtUpTo = undefined;
+    stream.restart(this);
   }
 
   events(events: readonly Event[]): void {
@@ -196,7 +224,9 @@ class WatchedRange implements RangeWatch {
         changes.push({ kind: "put", record, stored: eventRecord(id, kv) });
       }
     }
-    if (changes.length > 0) this.#watch.changed(changes, first <= (this.caughtUpTo ?? 0));
+    if (changes.length === 0) return;
+    const past = first <= (this.caughtUpTo ?? 0);
+    this.#watch.changed(changes, past || changes[0]?.record.kind === "info");
   }
 
   interrupted(error: Error): void {
@@ -206,6 +236,10 @@ class WatchedRange implements RangeWatch {
 
   ended(reason: WatchEnd, error: Error): void {
     this.#watch.ended(reason, error);
+  }
+
+  #isBehind(): boolean {
+    return this.#start <= (this.caughtUpTo ?? 0);
   }
 }
 
