@@ -22,7 +22,9 @@ const nameOfStatus: ReadonlyMap<number, string> = new Map(
 export function endOfAnswer(trailers: IncomingHttpHeaders): GrpcError | undefined {
   const text = trailers["grpc-status"];
   if (text === "0") return undefined;
-  if (typeof text !== "string") return withoutStatus();
+  if (typeof text !== "string") {
+    return new GrpcError(GrpcStatus.UNKNOWN, "the answer ended without a grpc-status");
+  }
   const name = /^\d+$/.test(text) ? nameOfStatus.get(Number(text)) : undefined;
   const message = trailers["grpc-message"];
   return new GrpcError(
@@ -31,11 +33,6 @@ export function endOfAnswer(trailers: IncomingHttpHeaders): GrpcError | undefine
       ? decodeGrpcMessage(message)
       : `grpc-status ${name ?? text}`,
   );
-}
-
-/** What an answer that has come to its end without a `grpc-status` counts as. */
-export function withoutStatus(): GrpcError {
-  return new GrpcError(GrpcStatus.UNKNOWN, "the answer ended without a grpc-status");
 }
 
 /** Why these headers are not the beginning of a gRPC answer, if they are not. */

@@ -4,7 +4,7 @@ import {
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
 } from "node:http2";
-import { endOfAnswer, nameOfHttp2Code, refusalOf, withoutStatus } from "./answer-status.ts";
+import { endOfAnswer, nameOfHttp2Code, refusalOf } from "./answer-status.ts";
 import { type Connection, reasonOf } from "./connection.ts";
 import { FrameReader } from "./frames.ts";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
@@ -112,10 +112,10 @@ export class GrpcStream {
     }
     const { rstCode } = this.#stream;
     const cause = this.#connection.failure ?? this.#cause;
-    if (this.#headers !== undefined && rstCode === 0 && cause === undefined) return withoutStatus();
+    // Node does not tell an end without trailers from a reset with NO_ERROR; nobody asked for either.
     const reason =
       this.#connection.failure === undefined
-        ? `the request was reset (${nameOfHttp2Code(rstCode)})`
+        ? `the request was ended without a status (${nameOfHttp2Code(rstCode)})`
         : `the connection was lost: ${reasonOf(cause)}`;
     return new GrpcError(GrpcStatus.UNAVAILABLE, `${this.#connection.address}: ${reason}`, {
       cause,
