@@ -1,7 +1,4 @@
-import { isAscii } from "./strings.ts";
-
-/** The members of a JSON object in their order; those that are `undefined` are left out. */
-export type Members = readonly (readonly [name: string, json: string | undefined])[];
+import { isAscii, isEmpty, type Strings } from "./strings.ts";
 
 /** A JSON string. */
 export function jsonString(text: string): string {
@@ -9,7 +6,7 @@ export function jsonString(text: string): string {
 }
 
 /** A JSON object of strings, sorted by the bytes of their names as Go sorts the keys of a map. */
-export function jsonStrings(strings: Readonly<Record<string, string>>): string {
+export function jsonStrings(strings: Strings): string {
   let members = "";
   for (const name of Object.keys(strings).sort(byBytes)) {
     members += `${members && ","}${jsonString(name)}:${jsonString(strings[name] ?? "")}`;
@@ -23,16 +20,19 @@ function byBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
+/** One more member of a JSON object, or nothing if its value is empty: Go's `omitempty`. */
+export function omitEmpty(name: string, value: string | boolean | Strings | undefined): string {
+  if (typeof value === "string") return value === "" ? "" : `,"${name}":${jsonString(value)}`;
+  if (typeof value === "object") return isEmpty(value) ? "" : `,"${name}":${jsonStrings(value)}`;
+  return value === true ? `,"${name}":true` : "";
+}
+
 /**
- * The bytes of a JSON object as Go's `json.Marshal` writes them: without white space, and with the
- * five characters escaped that HTML or JavaScript would trip over.
+ * JSON without white space as the bytes that Go's `json.Marshal` writes: the five characters that
+ * HTML or JavaScript would trip over are escaped. They can stand in strings only.
  */
-export function goJson(members: Members): Uint8Array {
-  let text = "";
-  for (const [name, json] of members) {
-    if (json !== undefined) text += `${text && ","}"${name}":${json}`;
-  }
-  return Buffer.from(`{${text}}`.replace(/[<>&\u2028\u2029]/g, escaped));
+export function goBytes(json: string): Uint8Array {
+  return Buffer.from(json.replace(/[<>&\u2028\u2029]/g, escaped));
 }
 
 function escaped(character: string): string {

@@ -97,14 +97,14 @@ export function prepareHost(
   options: HostOptions,
   defaults: Partial<HostDefaults> = {},
 ): PreparedHost {
-  const sources = { ...systemDefaults, ...defaults };
+  const { randomUuid, machineHostname } = { ...systemDefaults, ...defaults };
   const given = readOptions(options, nothingGiven);
-  const faces = completeFaces(given, sources);
-  return prepared(given, {
-    ...given,
-    ...faces,
+  const faces = completeFaces(given, machineHostname);
+  return prepared(given, faces, {
+    uuid: `${randomUuid()}-${faces.privateHostname}`,
     serviceName: service,
-    uuid: `${sources.randomUuid()}-${faces.privateHostname}`,
+    user: given.user,
+    password: given.password,
     draining: false,
   });
 }
@@ -129,16 +129,11 @@ export function updateHost(
     }
   }
   const given = readOptions(changes, current.given);
-  const { uuid, serviceName, user, password, draining } = current.record;
+  const { machineHostname } = { ...systemDefaults, ...defaults };
   const known = new Set(warningsOf(current.record));
-  const next = prepared(given, {
-    ...given,
-    ...completeFaces(given, { ...systemDefaults, ...defaults }),
-    uuid,
-    serviceName,
-    user,
-    password,
-    draining: readBoolean("draining", changes.draining, draining),
+  const next = prepared(given, completeFaces(given, machineHostname), {
+    ...current.record,
+    draining: readBoolean("draining", changes.draining, current.record.draining),
   });
   return { ...next, warnings: next.warnings.filter((warning) => !known.has(warning)) };
 }
@@ -181,7 +176,7 @@ function readOptions(options: HostOptions, before: GivenHost): GivenHost {
 type Faces = Pick<HostRecord, "hostname" | "ports" | "privateHostname" | "privatePorts">;
 
 /** Fills in what was not given of the two faces of a host. A private host has one face only. */
-function completeFaces(given: GivenHost, { machineHostname }: HostDefaults): Faces {
+function completeFaces(given: GivenHost, machineHostname: () => string): Faces {
   if (given.public && given.hostname === "") {
     refuse(
       "hostname",
@@ -208,7 +203,26 @@ function completeFaces(given: GivenHost, { machineHostname }: HostDefaults): Fac
   };
 }
 
-function prepared(given: GivenHost, record: HostRecord): PreparedHost {
+/** What a record says that neither options nor their defaults do. */
+type Kept = Pick<HostRecord, "uuid" | "serviceName" | "user" | "password" | "draining">;
+
+function prepared(given: GivenHost, faces: Faces, kept: Kept): PreparedHost {
+  const record: HostRecord = {
+    uuid: kept.uuid,
+    serviceName: kept.serviceName,
+    hostname: faces.hostname,
+    ports: faces.ports,
+    user: kept.user,
+    password: kept.password,
+    public: given.public,
+    privateHostname: faces.privateHostname,
+    privatePorts: faces.privatePorts,
+    critical: given.critical,
+    shard: given.shard,
+    weight: given.weight,
+    metadata: given.metadata,
+    draining: kept.draining,
+  };
   const { byteLength } = encodeHost(record);
   if (byteLength > maxRecordBytes) {
     refuse(

@@ -1,6 +1,6 @@
 import { quote } from "./refuse.ts";
 import { DiscoveryError } from "../errors.ts";
-import { goJson, jsonString, jsonStrings } from "./go-json.ts";
+import { goBytes, jsonString, jsonStrings, omitEmpty } from "./go-json.ts";
 import { frozenStrings, isEmpty, noStrings, type Strings } from "./strings.ts";
 
 /**
@@ -59,40 +59,38 @@ export function infoOf(host: HostRecord): InfoRecord {
 
 /** The bytes of a host's record, the same as Go's `json.Marshal` makes for the same values. */
 export function encodeHost(host: HostRecord): Uint8Array {
-  return goJson([
-    ["name", jsonString(host.hostname)],
-    ["service_name", jsonString(host.serviceName)],
-    ["ports", jsonStrings(host.ports)],
-    ["user", unlessEmpty(host.user)],
-    ["password", unlessEmpty(host.password)],
-    ["public", unlessFalse(host.public)],
-    ["private_hostname", unlessEmpty(host.privateHostname)],
-    ["private_ports", unlessNone(host.privatePorts)],
-    ["critical", unlessFalse(host.critical)],
-    ["shard", unlessEmpty(host.shard)],
-    ["uuid", unlessEmpty(host.uuid)],
-    ["weight", host.weight === undefined ? undefined : JSON.stringify(host.weight)],
-    ["metadata", host.metadata && unlessNone(host.metadata)],
-    ["draining", unlessFalse(host.draining)],
-  ]);
+  return goBytes(
+    `{"name":${jsonString(host.hostname)}` +
+      `,"service_name":${jsonString(host.serviceName)}` +
+      `,"ports":${jsonStrings(host.ports)}` +
+      omitEmpty("user", host.user) +
+      omitEmpty("password", host.password) +
+      omitEmpty("public", host.public) +
+      omitEmpty("private_hostname", host.privateHostname) +
+      omitEmpty("private_ports", host.privatePorts) +
+      omitEmpty("critical", host.critical) +
+      omitEmpty("shard", host.shard) +
+      omitEmpty("uuid", host.uuid) +
+      (host.weight === undefined ? "" : `,"weight":${host.weight}`) +
+      omitEmpty("metadata", host.metadata) +
+      omitEmpty("draining", host.draining) +
+      "}",
+  );
 }
 
 /** The bytes of a service's info, the same as Go's `json.Marshal` makes for the same values. */
 export function encodeInfo(info: InfoRecord): Uint8Array {
-  return goJson([
-    ["name", jsonString(info.name)],
-    ["critical", String(info.critical)],
-    ["hostname", unlessEmpty(info.hostname)],
-    ["user", unlessEmpty(info.user)],
-    ["password", unlessEmpty(info.password)],
-    ["ports", unlessNone(info.ports)],
-    ["public", unlessFalse(info.public)],
-  ]);
+  return goBytes(
+    `{"name":${jsonString(info.name)}` +
+      `,"critical":${info.critical}` +
+      omitEmpty("hostname", info.hostname) +
+      omitEmpty("user", info.user) +
+      omitEmpty("password", info.password) +
+      omitEmpty("ports", info.ports) +
+      omitEmpty("public", info.public) +
+      "}",
+  );
 }
-
-const unlessEmpty = (text: string) => (text === "" ? undefined : jsonString(text));
-const unlessNone = (strings: Strings) => (isEmpty(strings) ? undefined : jsonStrings(strings));
-const unlessFalse = (fact: boolean) => (fact ? "true" : undefined);
 
 /**
  * Reads a host's record. A field whose value is of another type than it should be counts as absent;
