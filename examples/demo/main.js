@@ -81,11 +81,16 @@ async function playInMemory(why) {
 async function perform(place, open) {
   const timeline = new Timeline(process.stdout);
   timeline.title(`etcd-discovery on ${place}`);
-  const failed = new AbortController();
+  const failure = new AbortController();
+  const late = setTimeout(() => failure.abort(new Error("it took too long")), playMs);
   const stage = open(
     (event) => timeline.tell(event),
-    (error) => failed.abort(error),
+    (error) => failure.abort(error),
   );
-  await playScenes(stage, timeline, AbortSignal.any([failed.signal, AbortSignal.timeout(playMs)]));
+  try {
+    await playScenes(stage, timeline, failure.signal);
+  } finally {
+    clearTimeout(late);
+  }
   timeline.title(`All ${timeline.scenes} scenes happened, in ${timeline.seconds.toFixed(1)} s.`);
 }

@@ -1,5 +1,6 @@
 // @ts-check
 import { once } from "node:events";
+import { setImmediate as nextTurn } from "node:timers/promises";
 
 /** @typedef {import("./timeline.js").Event} Event */
 /** @typedef {import("./stages.js").Actor} Actor */
@@ -14,9 +15,10 @@ import { once } from "node:events";
 export async function playScenes(enter, timeline, signal) {
   /** @type {Map<string, Actor>} */
   const cast = new Map();
-  const failure = once(signal, "abort").then(() => {
-    throw signal.reason;
-  });
+  // A turn later, so that whoever waits for something can say for what.
+  const failure = once(signal, "abort")
+    .then(() => nextTurn())
+    .then(() => Promise.reject(signal.reason));
   try {
     /** @type {import("./stages.js").Stage} */
     const enterCast = async (role, who) => {

@@ -12,7 +12,7 @@ const main = join(import.meta.dirname, "../../examples/demo/main.js");
 describe.concurrent("the demo", { timeout: 40_000 }, () => {
   test("plays on an etcd of its own, and ends by itself", async () => {
     const { path, version } = await findEtcd();
-    const demo = startDemo({ ETCD_BIN: path });
+    await using demo = startDemo({ ETCD_BIN: path });
     await demo.success();
     expect(demo.output()).toContain(`etcd-discovery on etcd ${version} (`);
     expectAllScenes(demo.output());
@@ -21,7 +21,7 @@ describe.concurrent("the demo", { timeout: 40_000 }, () => {
   });
 
   test("plays in one process on the memory store, and says so", async () => {
-    const demo = startDemo({ DEMO_STORE: "memory" });
+    await using demo = startDemo({ DEMO_STORE: "memory" });
     await demo.success();
     expect(demo.output()).toContain("etcd-discovery on the memory store, in one process");
     expectAllScenes(demo.output());
@@ -30,7 +30,7 @@ describe.concurrent("the demo", { timeout: 40_000 }, () => {
 
   test("plays on the memory store where there is no etcd, and says why", async () => {
     await using folder = await temporaryFolder();
-    const demo = startDemo({ PATH: folder.path }, folder.path);
+    await using demo = startDemo({ PATH: folder.path }, folder.path);
     await demo.success();
     expect(demo.output()).toContain("No etcd to run on this machine");
     expect(demo.output()).toContain("on the memory store, in one process, for want of an etcd");
@@ -40,7 +40,7 @@ describe.concurrent("the demo", { timeout: 40_000 }, () => {
   test("plays on the etcd of ETCD_HOSTS, tells no password, and says what stays", async () => {
     const rootPassword = "root-secret";
     await using etcd = await startEtcd({ auth: { rootPassword } });
-    const demo = startDemo({
+    await using demo = startDemo({
       ETCD_HOSTS: etcd.endpoint,
       ETCD_USERNAME: "root",
       ETCD_PASSWORD: rootPassword,
@@ -63,7 +63,7 @@ describe.concurrent("the demo", { timeout: 40_000 }, () => {
 
 describe("the demo", { timeout: 40_000 }, () => {
   test("fails soon where ETCD_HOSTS leads nowhere", async () => {
-    const demo = startDemo({ ETCD_HOSTS: "http://127.0.0.1:9" });
+    await using demo = startDemo({ ETCD_HOSTS: "http://127.0.0.1:9" });
     expect(await demo.exit).toBe(1);
     expect(demo.output()).toContain("127.0.0.1:9");
     expect(demo.output()).not.toContain("1. ");
@@ -71,7 +71,7 @@ describe("the demo", { timeout: 40_000 }, () => {
 
   test("fails, and leaves nobody behind, when a scene does not happen", async () => {
     const { path } = await findEtcd();
-    const demo = startDemo({ ETCD_BIN: path });
+    await using demo = startDemo({ ETCD_BIN: path });
     const pids = await eventually(
       () => pidsIn(demo.output()).length === 3 && pidsIn(demo.output()),
       15_000,
@@ -85,7 +85,7 @@ describe("the demo", { timeout: 40_000 }, () => {
 
   test("leaves nobody behind when it is killed", async () => {
     const { path } = await findEtcd();
-    const demo = startDemo({ ETCD_BIN: path });
+    await using demo = startDemo({ ETCD_BIN: path });
     const pids = await eventually(
       () => pidsIn(demo.output()).length === 3 && pidsIn(demo.output()),
       15_000,
@@ -95,7 +95,7 @@ describe("the demo", { timeout: 40_000 }, () => {
   });
 });
 
-interface Demo {
+interface Demo extends AsyncDisposable {
   readonly pid: number;
   /** The exit code, when it has ended and said all. */
   readonly exit: Promise<number | null>;
@@ -111,6 +111,9 @@ function startDemo(variables: NodeJS.ProcessEnv, cwd?: string): Demo {
     cwd,
     env: { ...Object.fromEntries(inherited), ...variables },
     stdio: ["ignore", "pipe", "pipe"],
+    // It promises to end within 30 s; a test that is out of time cannot see to it any more.
+    timeout: 35_000,
+    killSignal: "SIGKILL",
   });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
@@ -121,6 +124,10 @@ function startDemo(variables: NodeJS.ProcessEnv, cwd?: string): Demo {
     pid: child.pid ?? 0,
     exit,
     output: () => output,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await exit;
+    },
     async success() {
       const code = await exit;
       if (code !== 0) throw new Error(`the demo ended with exit code ${code}:\n${output}`);
