@@ -2,6 +2,7 @@ import { getEventListeners } from "node:events";
 import { constants } from "node:http2";
 import { createServer } from "node:net";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { WireType } from "@bufbuild/protobuf/wire";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 import type { Channel } from "../../src/store/etcd3/channel.ts";
 import {
@@ -251,15 +252,13 @@ describe.each(subjects)("a channel: $name", ({ isOurs, make }) => {
       });
       const { duplex, ends } = keepAlive(channel);
       // Each with 1 KB that the server does not know, so that all exceed the stream's window of 64 KB.
-      const $unknown = [
-        {
-          no: 99,
-          wireType: 2,
-          data: Buffer.concat([Buffer.from([0x80, 0x08]), Buffer.alloc(1024)]),
-        },
-      ];
-      for (let id = 1; id <= count; id += 1) duplex.send({ ID: BigInt(id), $unknown } as never);
-      await eventually(() => server.calls.length === 1);
+      const data = Buffer.concat([Buffer.from([0x80, 0x08]), Buffer.alloc(1024)]);
+      for (let id = 1; id <= count; id += 1) {
+        const message = create(LeaseKeepAliveRequestSchema, { ID: BigInt(id) });
+        message.$unknown = [{ no: 99, wireType: WireType.LengthDelimited, data }];
+        duplex.send(message);
+      }
+      await eventually(() => (server.calls[0]?.stream.readableLength ?? 0) > 0);
       expect(received).toEqual([]);
       read?.();
       await eventually(() => received.length === count);
