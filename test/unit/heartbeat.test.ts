@@ -4,7 +4,7 @@ import type { Clock } from "../../src/async/clock.ts";
 import { Heartbeat } from "../../src/store/etcd3/heartbeat.ts";
 import { manualClock } from "../../src/testing/manual-clock.ts";
 
-function beating<C extends Clock>(clock: C) {
+function beating(clock: Clock) {
   const peer = { busy: true, bytesRead: 0, answered: [] as (() => void)[], dead: 0 };
   const heartbeat = new Heartbeat(
     {
