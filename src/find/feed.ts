@@ -1,4 +1,5 @@
 import { optionalSignal, optionsBag } from "../arguments.ts";
+import { onAbort } from "../async/abort.ts";
 import { DiscoveryError, isDiscoveryError } from "../errors.ts";
 import type { HostEvent } from "./host-event.ts";
 import type { Inbox } from "./inbox.ts";
@@ -33,11 +34,10 @@ export class Feed<T> implements Subscription<T>, Follower {
       this.#abort(signal.reason);
       return;
     }
-    const onAbort = () => this.#abort(signal?.reason);
-    signal?.addEventListener("abort", onAbort, { once: true });
+    const forget = signal && onAbort(signal, () => this.#abort(signal.reason));
     const unfollow = follow();
     this.#detach = () => {
-      signal?.removeEventListener("abort", onAbort);
+      forget?.();
       unfollow();
     };
   }

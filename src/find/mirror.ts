@@ -61,7 +61,7 @@ export class Mirror {
     this.#known = new KnownService(service, context.onMalformed);
     this.#backoff = new Backoff({ random: context.random });
     this.#lostAt = context.store.clock.now();
-    void this.#run();
+    this.#run().catch((error: unknown) => this.#stopped(error));
   }
 
   /** Whether anybody follows it. */
@@ -133,8 +133,15 @@ export class Mirror {
         if (signal.aborted) return;
         this.#lost(error as Error);
       }
-      await delay(this.#context.store.clock, this.#backoff.next(), signal).catch(() => {});
+      await delay(this.#context.store.clock, this.#backoff.next(), signal);
     }
+  }
+
+  /** Closed, or else a fault of ours: better no mirror than one that goes round without a pause. */
+  #stopped(error: unknown): void {
+    if (this.#closed.signal.aborted) return;
+    this.#context.logger.error("stopped following", { service: this.service, error });
+    this.close();
   }
 
   #read(signal: AbortSignal): Promise<Listing> {

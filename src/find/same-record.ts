@@ -10,10 +10,11 @@ function sameFields(
   b: object,
   same: (left: unknown, right: unknown) => boolean,
 ): boolean {
-  const left = Object.entries(a);
+  const left = a as Readonly<Record<string, unknown>>;
   const right = b as Readonly<Record<string, unknown>>;
-  if (left.length !== Object.keys(right).length) return false;
-  return left.every(([name, value]) => Object.hasOwn(right, name) && same(value, right[name]));
+  const names = Object.keys(left);
+  if (names.length !== Object.keys(right).length) return false;
+  return names.every((name) => Object.hasOwn(right, name) && same(left[name], right[name]));
 }
 
 function isMap(value: unknown): value is object {

@@ -66,8 +66,8 @@ export class ViewInbox implements Inbox<ServiceView> {
     }
     this.#told = { info, source };
     // Copies, for what a reader does to its own is no other reader's concern.
-    const hosts = [...this.#mirror.hosts];
-    return { hosts, info, added: told ? added : [...hosts], updated, removed, freshness };
+    const hosts = this.#mirror.hosts.slice();
+    return { hosts, info, added: told ? added : hosts.slice(), updated, removed, freshness };
   }
 
   clear(): void {

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { EventQueue } from "../../../src/find/event-queue.ts";
 import type { HostEvent } from "../../../src/find/host-event.ts";
 import { Host } from "../../../src/model/host.ts";
-import { hostRecord, show } from "./stage.ts";
+import { hostRecord } from "./stage.ts";
 
 const version = (shard: string, id = "a") => new Host(hostRecord(id, { shard }));
 const up = (host: Host): HostEvent => ({ type: "up", host });
@@ -136,12 +136,16 @@ it("tells a reader, however slow, what leads from what it knew to what there is"
   );
 });
 
-it("takes many pending events in linear time", () => {
-  const queue = new EventQueue();
+it("takes many pending events in about the time in which they were put in", () => {
   const hosts = Array.from({ length: 100_000 }, (_, index) => version("", `h${index}`));
-  for (const host of hosts) queue.push(up(host));
+  const queue = new EventQueue();
   const start = performance.now();
-  expect([...drain(queue)].map(show)).toHaveLength(100_000);
-  // Taken from the front of a map it is 2 s.
-  expect(performance.now() - start).toBeLessThan(1_000);
+  for (const host of hosts) queue.push(up(host));
+  const middle = performance.now();
+  let taken = 0;
+  while (queue.take() !== undefined) taken += 1;
+  const end = performance.now();
+  expect(taken).toBe(hosts.length);
+  // Always from the front of a map it is 50 times as much.
+  expect(end - middle).toBeLessThan(10 * (middle - start));
 });

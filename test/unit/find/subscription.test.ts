@@ -325,6 +325,20 @@ describe("the end", () => {
     await unread.return();
   });
 
+  it("by one signal for many is no leak to warn of", async () => {
+    const warnings: Error[] = [];
+    const warn = (warning: Error) => warnings.push(warning);
+    process.on("warning", warn);
+    const { signal } = new AbortController();
+    for (let count = 0; count < 50; count += 1) {
+      const subscription = mirrors.subscribe(service, { signal });
+      subscription.waitReady({ signal }).catch(() => {});
+    }
+    await stage.settle();
+    process.off("warning", warn);
+    expect(warnings).toEqual([]);
+  });
+
   it("forgets the signal, so that a later abort is nothing", async () => {
     const controller = new AbortController();
     const subscription = mirrors.subscribe(service, { signal: controller.signal });
