@@ -13,7 +13,7 @@ import { type AnswerHeader, Cluster } from "./cluster.ts";
 import { Endpoints } from "./endpoints.ts";
 import { Auth, KV } from "./gen/etcd_pb.js";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
-import { revisionOf } from "./record.ts";
+import { keyValueOf } from "./record.ts";
 import { isTokenFault } from "./status.ts";
 
 /** How often one call may find its token refused, and sign in, before it gives up. */
@@ -122,11 +122,17 @@ export class Client {
       }
       const past = await this.unary(
         KV.method.range,
-        { ...question, revision: BigInt(witness.revision) },
+        { ...question, revision: witness.modRevision },
         options,
       );
-      const found = past.kvs[0];
-      if (found === undefined || revisionOf(found) !== witness.revision) this.cluster.refute(mark);
+      const [encoded] = past.kvs;
+      const found = encoded === undefined ? undefined : keyValueOf(encoded);
+      if (
+        found?.modRevision !== witness.modRevision ||
+        found.createRevision !== witness.createRevision
+      ) {
+        this.cluster.refute(mark);
+      }
     } catch (error) {
       if (!(error instanceof GrpcError)) throw error;
       // Compacted, or not reached yet: how far the revisions have come tells which.

@@ -10,10 +10,11 @@ export interface Mark {
   readonly revision: number;
 }
 
-/** A record that was certainly written at a revision. */
+/** A record as it certainly was at some revision: two histories hardly have it in common. */
 export interface Witness {
   readonly key: Uint8Array;
-  readonly revision: number;
+  readonly createRevision: bigint;
+  readonly modRevision: bigint;
 }
 
 /**
@@ -70,9 +71,9 @@ export class Cluster {
 
   /** Takes note of a record as it was read, or as a watch told of it. */
   remember(witness: Witness): void {
-    if (this.#witness === undefined || witness.revision > this.#witness.revision) {
-      this.#witness = { key: new Uint8Array(witness.key), revision: witness.revision };
-    }
+    const { key, createRevision, modRevision } = witness;
+    if (this.#witness !== undefined && modRevision <= this.#witness.modRevision) return;
+    this.#witness = { key: new Uint8Array(key), createRevision, modRevision };
   }
 
   /** The witness was not found where it must be. */

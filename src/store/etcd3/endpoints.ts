@@ -47,6 +47,7 @@ export class Endpoints {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #closing = new AbortController();
+  #onUnreachable: (() => void)[] = [];
   #index: number;
 
   constructor(options: EndpointsOptions) {
@@ -94,11 +95,19 @@ export class Endpoints {
         if (!slow || (endpoint.answeredAt < startedAt && deadlineMs >= shortestAttemptMs)) {
           this.leave(endpoint, failures, error);
         }
-        if (!repeatable && !error.neverSent) throw error;
-        // An endpoint that kept silent tells more about the outage than one that refused.
-        if (failure?.status !== GrpcStatus.DEADLINE_EXCEEDED) failure = error;
+        const why = asLeft(endpoint, error);
+        if (!repeatable && !error.neverSent) throw why;
+        if (failure === undefined || weight(why) >= weight(failure)) failure = why;
       }
     }
+  }
+
+  /** Resolves when no endpoint is left of which nothing bad is known. */
+  unreachable(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onUnreachable.push(resolve);
+      this.#checkReachable();
+    });
   }
 
   /** Waits for an endpoint to open a stream on. */
@@ -116,6 +125,7 @@ export class Endpoints {
     if (endpoint.failures !== failures || this.#closing.signal.aborted) return;
     endpoint.failed(error);
     if (this.#all[this.#index] === endpoint) this.#index = (this.#index + 1) % this.#all.length;
+    this.#checkReachable();
     this.#logger.debug("left an etcd endpoint", {
       endpoint: endpoint.address,
       error: error.message,
@@ -126,6 +136,11 @@ export class Endpoints {
   async close(): Promise<void> {
     this.#closing.abort(new GrpcError(GrpcStatus.CANCELLED, "the client was closed"));
     await Promise.all(this.#all.map((endpoint) => endpoint.channel.close()));
+  }
+
+  #checkReachable(): void {
+    if (this.#all.some(({ failure }) => failure === undefined)) return;
+    for (const tell of this.#onUnreachable.splice(0)) tell();
   }
 
   /** The endpoint in use, or the next that may be tried now. */
@@ -170,6 +185,20 @@ export class Endpoints {
     const round = Math.floor(attempt / this.#all.length);
     return Math.max(Math.min(timeoutMs / 4, longestAttemptMs), shortestAttemptMs) * 2 ** round;
   }
+}
+
+/** Where others found an endpoint silent and left it, its connection broke because of the silence. */
+function asLeft({ failure }: Endpoint, error: GrpcError): GrpcError {
+  if (error === failure || error.neverSent) return error;
+  if (!(failure instanceof GrpcError) || failure.status !== GrpcStatus.DEADLINE_EXCEEDED) {
+    return error;
+  }
+  return new GrpcError(failure.status, failure.message, { cause: error });
+}
+
+/** How much a failure tells of an outage: one that may have had an effect most, silence more than refusal. */
+function weight({ neverSent, status }: GrpcError): number {
+  return (neverSent ? 0 : 2) + (status === GrpcStatus.DEADLINE_EXCEEDED ? 1 : 0);
 }
 
 function timeout(timeoutMs: number): GrpcError {

@@ -107,10 +107,8 @@ export class Etcd3Store implements Store {
       this.#track(session.close({ timeoutMs: farewellMs }));
     }
     const bound = new AbortController();
-    await Promise.race([
-      this.#leasesSettled(),
-      delay(this.clock, farewellMs, bound.signal).catch(() => {}),
-    ]);
+    const patience = delay(this.clock, farewellMs, bound.signal).catch(() => {});
+    await Promise.race([this.#leasesSettled(), patience, this.#client.endpoints.unreachable()]);
     bound.abort();
     await this.#client.close();
   }
@@ -122,6 +120,7 @@ export class Etcd3Store implements Store {
     const lease = newLeaseId();
     const grantedAt = this.clock.now();
     let session: EtcdSession | undefined;
+    let mayExist = true;
     try {
       // Without the signal: only etcd's answer tells whether there is a lease to be given back.
       const granted = await grant(this.#client, lease, ttlSeconds, { timeoutMs });
@@ -134,9 +133,10 @@ export class Etcd3Store implements Store {
       return session;
     } catch (error) {
       if (!(error instanceof GrpcError)) throw error;
+      mayExist = !error.neverSent;
       throw discoveryError(error, "open a session");
     } finally {
-      if (session === undefined) {
+      if (session === undefined && mayExist) {
         this.#track(revoke(this.#client, lease, { timeoutMs: farewellMs }));
       }
     }

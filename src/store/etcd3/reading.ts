@@ -13,7 +13,7 @@ import type { Client } from "./client.ts";
 import { KV, type RangeRequestSchema, type RangeResponse } from "./gen/etcd_pb.js";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
 import { afterKey, afterPrefix, oneKey, prefixRange, sortedByBytes, textOf } from "./keys.ts";
-import { hostRecords, keyOf, ListedRecord, revisionOf } from "./record.ts";
+import { hostRecords, keyOf, ListedRecord, keyValueOf } from "./record.ts";
 import { discoveryError } from "./status.ts";
 
 type RangeInit = MessageInitShape<typeof RangeRequestSchema>;
@@ -162,7 +162,7 @@ export class Reading {
   #remember(encoded: Uint8Array | undefined): void {
     const { cluster } = this.#client;
     if (cluster.witness !== undefined || encoded === undefined) return;
-    cluster.remember({ key: keyOf(encoded), revision: revisionOf(encoded) });
+    cluster.remember(keyValueOf(encoded));
   }
 }
 

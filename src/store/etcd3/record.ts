@@ -60,9 +60,9 @@ export function keyOf(encoded: Uint8Array): Uint8Array {
   return fromBinary(KeyValueSchema, encoded).key;
 }
 
-/** The revision that wrote an encoded `KeyValue`. */
-export function revisionOf(encoded: Uint8Array): number {
-  return Number(fromBinary(KeyValueSchema, encoded).modRevision);
+/** An encoded `KeyValue`, decoded. */
+export function keyValueOf(encoded: Uint8Array): KeyValue {
+  return fromBinary(KeyValueSchema, encoded);
 }
 
 /** The hosts among the keys of a service's range, each an encoded `KeyValue`; foreign keys are left out. */

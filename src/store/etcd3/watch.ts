@@ -10,6 +10,7 @@ import type {
   WatchTarget,
 } from "../store.ts";
 import type { Client } from "./client.ts";
+import type { Cluster } from "./cluster.ts";
 import { type Event, Event_EventType } from "./gen/etcd_pb.js";
 import { hostIdOf, type KeyRange, oneKey, prefixRange } from "./keys.ts";
 import { eventRecord } from "./record.ts";
@@ -47,7 +48,7 @@ export class ServiceWatch implements Watch {
     this.#observer = observer;
     this.#onClose = onClose;
     this.#ranges = rangesOf(prefix, target).map(
-      (part) => new WatchedRange(this, target.service, target.from, part),
+      (part) => new WatchedRange(this, client.cluster, target, part),
     );
     for (const range of this.#ranges) stream.add(range);
   }
@@ -169,15 +170,22 @@ class WatchedRange implements RangeWatch {
   /** How far its member had come when it accepted the range; undefined: it has not. */
   caughtUpTo: number | undefined;
   readonly #watch: ServiceWatch;
+  readonly #cluster: Cluster;
   readonly #service: string;
   readonly #record: RangePart["record"];
   #next: number;
   #start: number;
 
-  constructor(watch: ServiceWatch, service: string, from: number, part: RangePart) {
+  constructor(
+    watch: ServiceWatch,
+    cluster: Cluster,
+    { service, from }: WatchTarget,
+    part: RangePart,
+  ) {
     this.range = part.range;
     this.#record = part.record;
     this.#watch = watch;
+    this.#cluster = cluster;
     this.#service = service;
     this.#next = from;
     this.#start = from;
@@ -222,6 +230,7 @@ class WatchedRange implements RangeWatch {
       else {
         const id = record.kind === "info" ? this.#service : record.id;
         changes.push({ kind: "put", record, stored: eventRecord(id, kv) });
+        this.#cluster.remember(kv);
       }
     }
     if (changes.length === 0) return;
