@@ -1,0 +1,170 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { isDiscoveryError } from "../../../src/errors.ts";
+import { silentLogger } from "../../../src/logger.ts";
+import { Etcd3Store } from "../../../src/store/etcd3/etcd3-store.ts";
+import { GrpcError, GrpcStatus } from "../../../src/store/etcd3/grpc-error.ts";
+import type { Session } from "../../../src/store/store.ts";
+import { type ManualClock, manualClock } from "../../../src/testing/index.ts";
+import { eventually } from "../../support/eventually.ts";
+import { ScriptedChannel, type ScriptedStream } from "../../support/scripted-channel.ts";
+
+const ttlSeconds = 6;
+
+let clock: ManualClock;
+let channels: ScriptedChannel[];
+let calls: { method: string; request: unknown }[];
+let store: Etcd3Store;
+
+beforeEach(() => {
+  clock = manualClock();
+  channels = [];
+  calls = [];
+  store = new Etcd3Store({
+    addresses: ["first", "second"],
+    connect() {
+      const channel = new ScriptedChannel();
+      channel.answer = (method, request) => {
+        calls.push({ method, request });
+        return { TTL: BigInt(ttlSeconds) };
+      };
+      channels.push(channel);
+      return channel;
+    },
+    prefix: "",
+    clock,
+    logger: silentLogger,
+    random: () => 0,
+  });
+});
+
+afterEach(async () => {
+  await store.close();
+  expect(clock.timers).toBe(0);
+});
+
+const open = (signal?: AbortSignal): Promise<Session> =>
+  store.openSession({ ttlSeconds: 5, timeoutMs: 1_000, signal });
+
+const methods = (): string[] => calls.map(({ method }) => method);
+
+const streams = (): ScriptedStream[] => channels.flatMap((channel) => channel.streams);
+
+const lease = (): bigint => (calls[0]?.request as { ID: bigint }).ID;
+
+function answer(stream: ScriptedStream | undefined, ttl = ttlSeconds): void {
+  stream?.send({ ID: lease(), TTL: BigInt(ttl) });
+}
+
+test("asks every third of the time that etcd granted, and lives for that time from when it asked", async () => {
+  const session = await open();
+  expect([session.ttlSeconds, session.remainingMs]).toEqual([6, 6_000]);
+  await clock.advance(2_000);
+  const [stream] = streams();
+  expect(stream?.requests).toEqual([{ ID: lease() }]);
+  expect(session.remainingMs).toBe(4_000);
+  await clock.advance(500);
+  answer(stream);
+  expect(session.remainingMs).toBe(5_500);
+  await clock.advance(1_500);
+  expect(stream?.requests).toHaveLength(2);
+  expect(streams()).toHaveLength(1);
+});
+
+test("without an answer within a sixth it asks the next endpoint for the same lease, with half the time left", async () => {
+  const session = await open();
+  await clock.advance(3_000);
+  const [first, second] = streams();
+  expect(first?.cancelled).toBe(true);
+  expect(channels.map((channel) => channel.streams.length)).toEqual([1, 1]);
+  expect(second?.requests).toEqual([{ ID: lease() }]);
+  expect(session.remainingMs).toBe(3_000);
+  answer(first);
+  expect(session.remainingMs).toBe(3_000);
+  answer(second);
+  expect(session.remainingMs).toBe(6_000);
+  expect(session.ended.aborted).toBe(false);
+});
+
+test("a stream that ends does not end the session", async () => {
+  const session = await open();
+  await clock.advance(2_000);
+  streams()[0]?.end();
+  await eventually(() => expect(streams()).toHaveLength(2));
+  answer(streams()[1]);
+  expect([session.remainingMs, session.ended.aborted]).toEqual([6_000, false]);
+});
+
+test("etcd's word ends it, at once", async () => {
+  const session = await open();
+  await clock.advance(2_000);
+  answer(streams()[0], 0);
+  expect(session.remainingMs).toBe(0);
+  expect(isDiscoveryError(session.ended.reason, "UNAVAILABLE")).toBe(true);
+  await session.close({ timeoutMs: 1_000 });
+  expect(methods()).toEqual(["LeaseGrant"]);
+});
+
+test("its time ends it when nobody answers", async () => {
+  const session = await open();
+  await clock.advance(5_990);
+  expect(session.ended.aborted).toBe(false);
+  await clock.advance(20);
+  expect(isDiscoveryError(session.ended.reason, "UNAVAILABLE")).toBe(true);
+});
+
+test("an answer that came while the process stood still counts", async () => {
+  const session = await open();
+  await clock.advance(2_000);
+  const [stream] = streams();
+  // Timers come first after a standstill, then what lies in the sockets.
+  const late = clock.advance(1_000);
+  setImmediate(() => setImmediate(() => answer(stream)));
+  await late;
+  expect([stream?.cancelled, session.ended.aborted]).toEqual([false, false]);
+});
+
+test("closing gives the lease back, once", async () => {
+  const session = await open();
+  await Promise.all([session.close({ timeoutMs: 1_000 }), session.close({ timeoutMs: 1_000 })]);
+  await session.close({ timeoutMs: 1_000 });
+  expect(calls).toMatchObject([
+    { method: "LeaseGrant" },
+    { method: "LeaseRevoke", request: { ID: lease() } },
+  ]);
+  expect(isDiscoveryError(session.ended.reason, "CLOSED")).toBe(true);
+  await clock.advance(10_000);
+  expect(streams()).toEqual([]);
+});
+
+test("a lease that is granted after an abort or a close is given back", async () => {
+  const controller = new AbortController();
+  const reason = new Error("not any more");
+  const opening = open(controller.signal);
+  controller.abort(reason);
+  await expect(opening).rejects.toBe(reason);
+  await eventually(() => expect(methods()).toEqual(["LeaseGrant", "LeaseRevoke"]));
+
+  const late = open();
+  const closed = store.close();
+  await expect(late).rejects.toMatchObject({ code: "CLOSED" });
+  await closed;
+  expect(methods().slice(2)).toEqual(["LeaseGrant", "LeaseRevoke"]);
+});
+
+test("a grant whose first attempt got through without an answer is found again", async () => {
+  let attempts = 0;
+  for (const channel of channels) {
+    channel.answer = (method, request) => {
+      calls.push({ method, request });
+      attempts += 1;
+      if (attempts === 1) throw new GrpcError(GrpcStatus.UNAVAILABLE, "reset");
+      if (attempts === 2)
+        throw new GrpcError(GrpcStatus.FAILED_PRECONDITION, "lease already exists");
+      return { grantedTTL: 7n, TTL: 6n };
+    };
+  }
+  const session = await open();
+  expect(session.ttlSeconds).toBe(7);
+  expect(methods()).toEqual(["LeaseGrant", "LeaseGrant", "LeaseTimeToLive"]);
+  expect(new Set(calls.map(({ request }) => (request as { ID: bigint }).ID)).size).toBe(1);
+});

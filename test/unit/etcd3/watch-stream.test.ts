@@ -1,0 +1,246 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { silentLogger } from "../../../src/logger.ts";
+import { Etcd3Store } from "../../../src/store/etcd3/etcd3-store.ts";
+import { Event_EventType, KeyValueSchema } from "../../../src/store/etcd3/gen/etcd_pb.js";
+import { GrpcError, GrpcStatus } from "../../../src/store/etcd3/grpc-error.ts";
+import { type ManualClock, manualClock } from "../../../src/testing/index.ts";
+import type { WatchRecorder } from "../../../src/testing/store-contract/watch-recorder.ts";
+import { bytes, follow } from "../../support/etcd3.ts";
+import { eventually } from "../../support/eventually.ts";
+import { ScriptedChannel, type ScriptedStream } from "../../support/scripted-channel.ts";
+
+interface CreateRequest {
+  readonly key: Uint8Array;
+  readonly startRevision: bigint;
+  readonly watchId: bigint;
+}
+
+let clock: ManualClock;
+let channels: ScriptedChannel[];
+let store: Etcd3Store;
+
+beforeEach(() => {
+  clock = manualClock();
+  channels = [];
+  store = new Etcd3Store({
+    addresses: ["first", "second"],
+    connect() {
+      const channel = new ScriptedChannel();
+      channel.answer = (_method, request) => history(request as { revision?: bigint });
+      channels.push(channel);
+      return channel;
+    },
+    prefix: "",
+    clock,
+    logger: silentLogger,
+    random: () => 0,
+  });
+});
+
+afterEach(async () => {
+  await store.close();
+  expect(clock.timers).toBe(0);
+});
+
+const header = (revision: number, clusterId = 7n): object => ({
+  clusterId,
+  revision: BigInt(revision),
+});
+
+/** Answers a reading like an etcd whose records were all created at revision 1 and written at each since. */
+function history({ revision }: { readonly revision?: bigint }): object {
+  const record = create(KeyValueSchema, { createRevision: 1n, modRevision: revision ?? 5_000n });
+  return { header: header(5_000), kvs: [toBinary(KeyValueSchema, record)] };
+}
+
+const put = (revision: number, id = "a"): object => ({
+  type: Event_EventType.PUT,
+  kv: {
+    key: bytes(`/services/demo/${id}`),
+    value: bytes(String(revision)),
+    modRevision: BigInt(revision),
+    createRevision: 1n,
+  },
+});
+
+const puts = (from: number, to: number): object[] =>
+  Array.from({ length: to - from + 1 }, (_, index) => put(from + index));
+
+const told = (from: number, to: number): string[] =>
+  Array.from({ length: to - from + 1 }, (_, index) => `put a=${from + index}`);
+
+function creates(stream: ScriptedStream): CreateRequest[] {
+  return stream.requests.flatMap((request) => {
+    const { requestUnion } = request as { requestUnion: { case: string; value: CreateRequest } };
+    return requestUnion.case === "createRequest" ? [requestUnion.value] : [];
+  });
+}
+
+const kinds = (stream: ScriptedStream): string[] =>
+  stream.requests.map(
+    (request) => (request as { requestUnion: { case: string } }).requestUnion.case,
+  );
+
+/** Waits for the n-th stream there ever was, and for its create requests. */
+async function stream(index: number, watches = 1): Promise<ScriptedStream> {
+  return eventually(async () => {
+    await clock.advance(1);
+    const found = channels.flatMap((channel) => channel.streams);
+    const latest = found.find(({ cancelled }) => !cancelled);
+    return found.length === index + 1 && latest !== undefined && creates(latest).length === watches
+      ? latest
+      : false;
+  });
+}
+
+function watchHost(from: number, host = "a"): WatchRecorder {
+  return follow(store, { service: "demo", part: { host }, from });
+}
+
+const accept = (on: ScriptedStream, revision: number): void => {
+  for (const { watchId } of creates(on))
+    on.send({ header: header(revision), watchId, created: true });
+};
+
+test("a reset before the past was told loses nothing of it", async () => {
+  const watch = watchHost(50);
+  const first = await stream(0);
+  expect(creates(first)[0]?.startRevision).toBe(50n);
+  accept(first, 100);
+  first.end();
+  const second = await stream(1);
+  expect(creates(second)[0]?.startRevision).toBe(50n);
+  accept(second, 100);
+  second.send({ header: header(100), watchId: creates(second)[0]?.watchId, events: puts(50, 100) });
+  expect(watch.changes).toEqual(told(50, 100));
+  expect([watch.timesEstablished, watch.timesInterrupted]).toEqual([2, 1]);
+});
+
+test("goes on from the last revision that was told, whatever headers and progress answers say", async () => {
+  const watch = watchHost(1);
+  const first = await stream(0);
+  const [request] = creates(first);
+  accept(first, 3_000);
+  first.send({ header: header(3_000), watchId: request?.watchId, events: puts(1, 1_000) });
+  first.send({ header: header(3_000), watchId: -1n });
+  first.end();
+  const second = await stream(1);
+  expect(creates(second)[0]?.startRevision).toBe(1_001n);
+  accept(second, 3_000);
+  second.send({ header: header(3_000), watchId: request?.watchId, events: puts(1_001, 3_000) });
+  expect(watch.changes).toEqual(told(1, 3_000));
+});
+
+test("tells what comes in fragments as one, and again from the start if they do not all come", async () => {
+  const watch = watchHost(5);
+  const first = await stream(0);
+  const watchId = creates(first)[0]?.watchId;
+  accept(first, 9);
+  first.send({ header: header(9), watchId, fragment: true, events: [put(5)] });
+  expect(watch.changes).toEqual([]);
+  first.end();
+  const second = await stream(1);
+  expect(creates(second)[0]?.startRevision).toBe(5n);
+  accept(second, 9);
+  second.send({ header: header(9), watchId, fragment: true, events: [put(5)] });
+  second.send({ header: header(9), watchId, fragment: true, events: [put(6)] });
+  second.send({ header: header(9), watchId, events: [put(7)] });
+  expect(watch.changes).toEqual(told(5, 7));
+});
+
+test("ignores events that were told before", async () => {
+  const watch = watchHost(1);
+  const first = await stream(0);
+  const watchId = creates(first)[0]?.watchId;
+  accept(first, 1);
+  first.send({ header: header(3), watchId, events: puts(2, 3) });
+  first.send({ header: header(4), watchId, events: [...puts(2, 3), put(4)] });
+  first.send({ header: header(4), watchId, events: [put(1)] });
+  expect(watch.changes).toEqual(told(2, 4));
+});
+
+test("a watch that is refused without its name does not stall or end the others", async () => {
+  const watches = ["a", "b", "c"].map((host) => watchHost(1, host));
+  const first = await stream(0, 3);
+  const ids = creates(first).map(({ watchId }) => watchId);
+  for (const channel of channels) {
+    channel.answer = () => {
+      throw new GrpcError(GrpcStatus.PERMISSION_DENIED, "etcdserver: permission denied");
+    };
+  }
+  first.send({ header: header(1), watchId: ids[0], created: true });
+  first.send({
+    header: header(1),
+    watchId: -1n,
+    created: true,
+    canceled: true,
+    cancelReason: "no",
+  });
+  first.send({ header: header(1), watchId: ids[2], created: true });
+  await eventually(() => expect(watches[1]?.end).toBe("refused"));
+  expect(watches.map(({ timesEstablished }) => timesEstablished)).toEqual([1, 0, 1]);
+  expect(watches.map(({ end }) => end)).toEqual([undefined, "refused", undefined]);
+});
+
+test("compaction ends the watch that asked for what is gone, and no other", async () => {
+  const watches = ["a", "b"].map((host) => watchHost(1, host));
+  const first = await stream(0, 2);
+  const ids = creates(first).map(({ watchId }) => watchId);
+  accept(first, 10);
+  first.send({ header: header(10), watchId: ids[0], canceled: true, compactRevision: 8n });
+  expect(watches.map(({ end }) => end)).toEqual(["compacted", undefined]);
+});
+
+test("a silent stream is asked for a sign of life, and left when none comes", async () => {
+  const watch = watchHost(1);
+  const first = await stream(0);
+  accept(first, 1);
+  await clock.advance(3_100);
+  await eventually(() => expect(kinds(first)).toEqual(["createRequest", "progressRequest"]));
+  first.send({ header: header(1), watchId: -1n });
+  await clock.advance(3_100);
+  await eventually(() => expect(kinds(first).slice(2)).toEqual(["progressRequest"]));
+  expect(watch.timesInterrupted).toBe(0);
+  await clock.advance(3_100);
+  const second = await stream(1);
+  expect(first.cancelled).toBe(true);
+  expect(watch.timesInterrupted).toBe(1);
+  // Another member.
+  expect(channels.map(({ streams }) => streams.length)).toEqual([1, 1]);
+  accept(second, 1);
+  expect(watch.timesEstablished).toBe(2);
+});
+
+test("a member that lags is no other history; an older answer that all agree upon is", async () => {
+  let revision = 100;
+  for (const channel of channels) channel.answer = () => ({ header: header(revision) });
+  await store.read("demo", { info: true, hosts: [] }, { timeoutMs: 1_000 });
+  const watch = watchHost(101);
+  const first = await stream(0);
+  accept(first, 90);
+  expect([watch.timesEstablished, watch.end]).toEqual([1, undefined]);
+  await new Promise((resolve) => void setImmediate(resolve));
+  expect(watch.end).toBe(undefined);
+  first.end();
+  revision = 20;
+  await eventually(async () => {
+    await clock.advance(1);
+    expect(watch.end).toBe("replaced");
+  });
+});
+
+test("another cluster behind the same address is noticed from whatever it says", async () => {
+  const watch = watchHost(1);
+  const first = await stream(0);
+  accept(first, 1);
+  first.send({ header: header(50, 8n), watchId: -1n });
+  const other = watchHost(1, "b");
+  first.send({
+    header: header(50, 8n),
+    watchId: creates(first)[0]?.watchId,
+    events: [put(50)],
+  });
+  expect(watch.end).toBe("replaced");
+  other.close();
+});
