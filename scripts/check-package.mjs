@@ -72,7 +72,7 @@ try {
   for (const [name, check] of Object.entries(checks)) {
     try {
       const detail = await check();
-      console.log(`ok      ${name}${detail ? `: ${String(detail).trim()}` : ""}`);
+      console.log(`ok      ${name}${detail ? `: ${detail.trim()}` : ""}`);
     } catch (error) {
       process.exitCode = 1;
       console.log(`FAILED  ${name}\n${error.message.replaceAll(/^/gm, "        ")}`);

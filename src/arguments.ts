@@ -1,5 +1,11 @@
 import { kindOf, refuse } from "./model/refuse.ts";
 
+/** Options of everything that can be waited for. */
+export interface WaitOptions {
+  /** Ends the wait alone, which then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** An options bag: an object, or undefined, which is an empty one. */
 export function optionsBag<T extends object>(options: T | undefined): T {
   if (options === undefined) return {} as T;

@@ -26,5 +26,6 @@ export type { HostChanges, HostOptions } from "./model/host-options.ts";
 export { Service } from "./model/service.ts";
 export type { Credentials } from "./register/credentials.ts";
 export type { RegistrationEvents, RegistrationState } from "./register/entry.ts";
-export type { DrainOptions, Registration, WaitOptions } from "./register/registration.ts";
+export type { DrainOptions, Registration } from "./register/registration.ts";
 export type { Store } from "./store/store.ts";
+export type { WaitOptions } from "./arguments.ts";

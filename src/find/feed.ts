@@ -1,11 +1,11 @@
-import { optionalSignal, optionsBag } from "../arguments.ts";
+import { optionalSignal, optionsBag, type WaitOptions } from "../arguments.ts";
 import { onAbort } from "../async/abort.ts";
 import { DiscoveryError, isDiscoveryError } from "../errors.ts";
 import type { HostEvent } from "./host-event.ts";
 import type { Inbox } from "./inbox.ts";
 import type { Follower, Mirror } from "./mirror.ts";
 import { Readiness } from "./readiness.ts";
-import type { Subscription, WaitOptions } from "./subscription.ts";
+import type { Subscription } from "./subscription.ts";
 
 /** Hands what is in an inbox to the reader of a {@link Subscription}. */
 export class Feed<T> implements Subscription<T>, Follower {

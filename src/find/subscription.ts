@@ -1,7 +1,4 @@
-export interface WaitOptions {
-  /** Ends the wait alone, not what is waited for. */
-  readonly signal?: AbortSignal | undefined;
-}
+import type { WaitOptions } from "../arguments.ts";
 
 /**
  * News of one service, without end. It began when it was made: what is not read yet waits, merged

@@ -1,4 +1,4 @@
-import { settledWithin } from "../async/abort.ts";
+import { onAbort, settledWithin } from "../async/abort.ts";
 import type { PreparedHost } from "../model/host-options.ts";
 import { Entry } from "./entry.ts";
 import type { KeeperContext, RegisterContext } from "./register-context.ts";
@@ -42,19 +42,18 @@ export class Registrar {
     const entry = new Entry(service, prepared, logger);
     const keeper = this.#keeper(service);
     const release = hold();
-    const onAbort = () => void end();
     let ended: Promise<void> | undefined;
     const end = () =>
       (ended ??= this.#end(entry, keeper).then(() => {
-        signal?.removeEventListener("abort", onAbort);
+        forget?.();
         this.#ends.delete(end);
         if (this.#ends.size === 0) this.#holder.release();
         release();
       }));
     this.#ends.add(end);
     keeper.add(entry);
-    if (signal?.aborted) onAbort();
-    else signal?.addEventListener("abort", onAbort, { once: true });
+    const forget = signal && onAbort(signal, () => void end());
+    if (signal?.aborted) void end();
     return new Registration(entry, keeper, this.#context, end);
   }
 

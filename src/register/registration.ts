@@ -1,6 +1,11 @@
-import { abortable, delay, settledWithin } from "../async/abort.ts";
+import { abortable, delay, onAbort, settledWithin } from "../async/abort.ts";
 import { Latest } from "../async/latest.ts";
-import { optionalMilliseconds, optionalSignal, optionsBag } from "../arguments.ts";
+import {
+  optionalMilliseconds,
+  optionalSignal,
+  optionsBag,
+  type WaitOptions,
+} from "../arguments.ts";
 import { DiscoveryError } from "../errors.ts";
 import { type HostChanges, updateHost } from "../model/host-options.ts";
 import { kindOf, refuse } from "../model/refuse.ts";
@@ -9,12 +14,6 @@ import { closed, type Entry, type RegistrationEvents, type RegistrationState } f
 import type { Rotation } from "./public-hosts.ts";
 import type { RegisterContext } from "./register-context.ts";
 import type { ServiceKeeper } from "./service-keeper.ts";
-
-/** Options of everything that can be waited for. */
-export interface WaitOptions {
-  /** Ends the wait alone, which then rejects with the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
-}
 
 export interface DrainOptions extends WaitOptions {
   /** How long the host stays listed as draining, in milliseconds: give its clients time to see it. Default: 5,000. */
@@ -105,14 +104,15 @@ export class Registration implements AsyncDisposable {
    */
   credentialChanges(options: WaitOptions = {}): AsyncIterableIterator<Credentials> {
     const signal = optionalSignal(optionsBag(options).signal);
-    const onAbort = () => changes.end({ reason: signal?.reason });
+    let forget: (() => void) | undefined;
     const stop = this.#entry.on("credentials", (credentials) => changes.push(credentials));
     const changes: Latest<Credentials> = new Latest(() => {
       stop();
-      signal?.removeEventListener("abort", onAbort);
+      forget?.();
     });
-    if (signal?.aborted) onAbort();
-    else signal?.addEventListener("abort", onAbort, { once: true });
+    const abort = () => changes.end({ reason: signal?.reason });
+    if (signal?.aborted) abort();
+    else forget = signal && onAbort(signal, abort);
     void this.#entry.gone.then(() => changes.end());
     return changes;
   }

@@ -14,7 +14,7 @@ export async function eventually<T>(
     try {
       const result = await probe();
       if (result !== false) return result as Exclude<T, false>;
-      failure = new Error(`the condition did not hold within ${withinMs} ms: ${probe}`);
+      failure = new Error(`the condition did not hold within ${withinMs} ms: ${String(probe)}`);
     } catch (error) {
       failure = error;
     }

@@ -58,7 +58,7 @@ describe("what is refused, naming the option", () => {
   ])("%s: %o", ([field, options]) => {
     let error: unknown;
     try {
-      new Discovery(options as DiscoveryOptions);
+      checkOptions(options as DiscoveryOptions);
     } catch (thrown) {
       error = thrown;
     }
