@@ -378,6 +378,25 @@ describe.each(subjects)("a channel: $name", ({ isOurs, make }) => {
       );
     });
 
+    test("a message and a half is a failure", async () => {
+      const { channel } = await scripted(async (call) => {
+        call.respond();
+        await call.send(Buffer.concat([frame(putResponse), frame(putResponse).subarray(0, -1)]));
+        call.finish();
+      });
+      const outcome = put(channel).then(
+        () => GrpcStatus.OK,
+        (error: GrpcError) => error.status,
+      );
+      expect(await outcome).toBe(
+        differs<number>({
+          ours: GrpcStatus.INTERNAL,
+          grpcJs: GrpcStatus.OK,
+          because: "it does not look at what is left over",
+        }),
+      );
+    });
+
     test("a message that cannot be decoded is a failure", async () => {
       const { channel } = await scripted((call) => call.answer(Buffer.from([0x0a, 0xff])));
       expect((await failureOf(put(channel))).status).toBe(GrpcStatus.INTERNAL);

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
-/** Stands between a client and a server, and can keep everything back that comes after some moment. */
+/** Stands between a client and a server, and can keep back what comes after some moment. */
 export class FreezableProxy {
   readonly origin: string;
 
@@ -10,6 +10,8 @@ export class FreezableProxy {
 
   readonly #server: Server;
   readonly #sockets: Set<Socket> = new Set();
+  readonly #held: Map<Socket, Buffer[]> = new Map();
+  #frozen = false;
 
   /** @param target where the server listens, such as `http://127.0.0.1:2379` */
   static async start(target: string): Promise<FreezableProxy> {
@@ -30,9 +32,21 @@ export class FreezableProxy {
     });
   }
 
-  /** From now on the connections that are open carry nothing, in either direction; nobody is told. */
+  /** From now on nothing is passed on, in either direction; nobody is told. */
   freeze(): void {
-    for (const socket of this.#sockets) socket.unpipe().pause();
+    this.#frozen = true;
+  }
+
+  /** Passes on what was kept back, all at once for each socket, before it returns. */
+  thaw(): void {
+    this.#frozen = false;
+    for (const [socket, pieces] of this.#held) socket.write(Buffer.concat(pieces));
+    this.#held.clear();
+  }
+
+  /** What is kept back. */
+  get held(): Buffer {
+    return Buffer.concat([...this.#held.values()].flat());
   }
 
   /** How many sockets of clients and to the server are open. */
@@ -48,7 +62,10 @@ export class FreezableProxy {
 
   #join(from: Socket, to: Socket): void {
     this.#sockets.add(from);
-    from.pipe(to);
+    from.on("data", (piece) => {
+      if (!this.#frozen) to.write(piece);
+      else this.#held.set(to, [...(this.#held.get(to) ?? []), piece]);
+    });
     from.on("error", () => to.destroy());
     from.on("close", () => {
       this.#sockets.delete(from);
