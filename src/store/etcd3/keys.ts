@@ -1,6 +1,7 @@
 import { isHostId } from "../../model/keys.ts";
 
-const slash = 0x2f;
+/** What ends each part of a key but the last. */
+export const slash = 0x2f;
 
 /** The keys that begin with a prefix, as etcd wants a range: from the prefix up to, but without, `end`. */
 export interface KeyRange {
@@ -36,13 +37,8 @@ export function afterKey(key: Uint8Array): Uint8Array {
 
 /** The id of the host that a key within a range of hosts belongs to; undefined for a foreign key. */
 export function hostIdOf(key: Uint8Array, prefixLength: number): string | undefined {
-  for (let index = prefixLength; index < key.length; index += 1) {
-    const byte = key[index] ?? 0;
-    if (byte === slash) return undefined;
-    if (byte <= 0x20 || byte >= 0x7f) return decodedHostId(key, prefixLength);
-  }
-  const id = asciiText(key, prefixLength);
-  return id === "" || id === "." || id === ".." ? undefined : id;
+  const id = textOf(key.subarray(prefixLength));
+  return id !== undefined && isHostId(id) ? id : undefined;
 }
 
 /** The text of a key; undefined if it is not UTF-8. */
@@ -56,15 +52,9 @@ export function textOf(key: Uint8Array): string | undefined {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-function asciiText(bytes: Uint8Array, start: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, bytes.length - start).toString(
-    "latin1",
-  );
-}
-
-function decodedHostId(key: Uint8Array, prefixLength: number): string | undefined {
-  const id = textOf(key.subarray(prefixLength));
-  return id !== undefined && isHostId(id) ? id : undefined;
+/** The text of a part that holds nothing but ASCII. */
+export function asciiText(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1");
 }
 
 /** In the order in which etcd sorts keys, which is not that of JavaScript beyond U+FFFF. */

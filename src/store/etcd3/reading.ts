@@ -60,7 +60,8 @@ export class Reading {
       return names;
     });
     const encodedInfo = info ? held.ranges[0]?.[0] : undefined;
-    const encodedHosts = held.ranges.slice(info ? 1 : 0).flat();
+    const [first = [], ...more] = info ? held.ranges.slice(1) : held.ranges;
+    const encodedHosts = more.length === 0 ? first : first.concat(...more);
     const records = hostRecords(encodedHosts, Buffer.byteLength(prefix));
     const wanted = hosts === "all" ? undefined : new Set(hosts);
     this.#remember(encodedInfo ?? encodedHosts[0]);

@@ -1,6 +1,6 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import type { StoredRecord } from "../store.ts";
-import { hostIdOf } from "./keys.ts";
+import { asciiText, hostIdOf, slash } from "./keys.ts";
 import { type KeyValue, KeyValueSchema } from "./gen/etcd_pb.js";
 
 /**
@@ -11,14 +11,20 @@ import { type KeyValue, KeyValueSchema } from "./gen/etcd_pb.js";
  * having read it keeps that record alone.
  */
 export class ListedRecord implements StoredRecord {
-  readonly id: string;
+  #id: string | KeyPart;
   #encoded: Uint8Array | undefined;
   #value: Uint8Array | undefined;
   #revision = 0;
 
-  constructor(id: string, encoded: Uint8Array) {
-    this.id = id;
+  /** @param id the id, or the plain ASCII part of the encoded key that it is */
+  constructor(id: string | KeyPart, encoded: Uint8Array) {
+    this.#id = id;
     this.#encoded = encoded;
+  }
+
+  get id(): string {
+    this.#decodeId();
+    return this.#id as string;
   }
 
   get value(): Uint8Array {
@@ -33,11 +39,24 @@ export class ListedRecord implements StoredRecord {
 
   #decode(): void {
     if (this.#encoded === undefined) return;
+    this.#decodeId();
     const keyValue = fromBinary(KeyValueSchema, this.#encoded);
     this.#value = new Uint8Array(keyValue.value);
     this.#revision = Number(keyValue.modRevision);
     this.#encoded = undefined;
   }
+
+  #decodeId(): void {
+    if (typeof this.#id === "string" || this.#encoded === undefined) return;
+    const { start, end } = this.#id;
+    this.#id = asciiText(this.#encoded, start, end);
+  }
+}
+
+/** Where in an encoded `KeyValue` a part of its key lies. */
+interface KeyPart {
+  readonly start: number;
+  readonly end: number;
 }
 
 /** A record that an event brought; a copy, so that it does not hold the whole message in memory. */
@@ -49,15 +68,19 @@ export function eventRecord(id: string, keyValue: KeyValue): StoredRecord {
   };
 }
 
-/** The key of an encoded `KeyValue`. It comes first, as etcd writes its messages, or is found the long way. */
+/** The key of an encoded `KeyValue`. */
 export function keyOf(encoded: Uint8Array): Uint8Array {
+  const part = keyPart(encoded);
+  return part === undefined ? keyValueOf(encoded).key : encoded.subarray(part.start, part.end);
+}
+
+/** Where the key lies if it comes first, as etcd writes its messages, and is of a usual length. */
+function keyPart(encoded: Uint8Array): KeyPart | undefined {
+  if (encoded[0] !== 0x0a) return undefined;
   const low = encoded[1] ?? 0;
-  if (encoded[0] === 0x0a) {
-    if (low < 0x80) return encoded.subarray(2, 2 + low);
-    const high = encoded[2] ?? 0x80;
-    if (high < 0x80) return encoded.subarray(3, 3 + ((high << 7) | (low & 0x7f)));
-  }
-  return fromBinary(KeyValueSchema, encoded).key;
+  if (low < 0x80) return { start: 2, end: 2 + low };
+  const high = encoded[2] ?? 0x80;
+  return high < 0x80 ? { start: 3, end: 3 + ((high << 7) | (low & 0x7f)) } : undefined;
 }
 
 /** An encoded `KeyValue`, decoded. */
@@ -72,8 +95,21 @@ export function hostRecords(
 ): ListedRecord[] {
   const records: ListedRecord[] = [];
   for (const encoded of encodedKeyValues) {
-    const id = hostIdOf(keyOf(encoded), prefixLength);
+    const id = plainId(encoded, prefixLength) ?? hostIdOf(keyOf(encoded), prefixLength);
     if (id !== undefined) records.push(new ListedRecord(id, encoded));
   }
   return records;
+}
+
+/** Where an id lies that is certainly one, as nearly all are; it need not be made a string to know. */
+function plainId(encoded: Uint8Array, prefixLength: number): KeyPart | undefined {
+  const key = keyPart(encoded);
+  if (key === undefined) return undefined;
+  const start = key.start + prefixLength;
+  if (key.end - start < 3) return undefined;
+  for (let index = start; index < key.end; index += 1) {
+    const byte = encoded[index] ?? 0;
+    if (byte <= 0x20 || byte >= 0x7f || byte === slash) return undefined;
+  }
+  return { start, end: key.end };
 }
