@@ -1,7 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { temporaryFolder } from "./temporary-folder.ts";
 
 const entry = join(import.meta.dirname, "../../dist/index.js");
 
@@ -56,16 +58,14 @@ export async function runChild(
     });
   `;
   const body = options.require === true ? `(async () => {${script}\n})();` : script;
-  const child = spawn(
-    process.execPath,
-    [
-      "--unhandled-rejections=strict",
-      `--input-type=${options.require === true ? "commonjs" : "module"}`,
-      "-e",
-      load + tools + body,
-    ],
-    { stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...options.env } },
-  );
+  const folder = await temporaryFolder();
+  // A file, as Node.js itself opens a pipe for a script that comes with the command line.
+  const file = join(folder.path, options.require === true ? "main.cjs" : "main.mjs");
+  await writeFile(file, load + tools + body);
+  const child = spawn(process.execPath, ["--unhandled-rejections=strict", file], {
+    stdio: ["pipe", "pipe", "pipe"],
+    env: { ...process.env, ...options.env },
+  });
   const said: unknown[] = [];
   const listeners = new Set<() => void>();
   let line = "";
@@ -78,11 +78,10 @@ export async function runChild(
   });
   child.stderr.setEncoding("utf8").on("data", (chunk: string) => (stderr += chunk));
   child.stdin.on("error", () => {});
-  const exit = once(child, "close").then(([code, signal]) => ({
-    code: code as number | null,
-    signal: signal as NodeJS.Signals | null,
-    stderr,
-  }));
+  const exit = once(child, "close").then(async ([code, signal]) => {
+    await folder[Symbol.asyncDispose]();
+    return { code: code as number | null, signal: signal as NodeJS.Signals | null, stderr };
+  });
   await once(child, "spawn");
   return {
     pid: child.pid ?? 0,
