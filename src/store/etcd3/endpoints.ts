@@ -97,7 +97,9 @@ export class Endpoints {
         }
         const why = asLeft(endpoint, error);
         if (!repeatable && !error.neverSent) throw why;
-        if (failure === undefined || weight(why) >= weight(failure)) failure = why;
+        // The last attempt may have had no time to find out anything.
+        const telling = !slow || deadlineMs >= shortestAttemptMs;
+        if (failure === undefined || (telling && weight(why) >= weight(failure))) failure = why;
       }
     }
   }

@@ -151,8 +151,8 @@ export class Etcd3Store implements Store {
 
   #track(work: Promise<unknown>): void {
     this.#leases.add(work);
-    const done = (): void => void this.#leases.delete(work);
-    work.then(done, done);
+    // Whoever asked for it is told of its failure.
+    void work.catch(() => {}).finally(() => this.#leases.delete(work));
   }
 
   async #leasesSettled(): Promise<void> {

@@ -49,7 +49,10 @@ const methods = (): string[] => calls.map(({ method }) => method);
 
 const streams = (): ScriptedStream[] => channels.flatMap((channel) => channel.streams);
 
-const lease = (): bigint => (calls[0]?.request as { ID: bigint }).ID;
+function lease(): bigint | undefined {
+  const request = calls[0]?.request as { ID: bigint } | undefined;
+  return request?.ID;
+}
 
 function answer(stream: ScriptedStream | undefined, ttl = ttlSeconds): void {
   stream?.send({ ID: lease(), TTL: BigInt(ttl) });
