@@ -222,7 +222,7 @@ describe("connecting", () => {
   test("a server of another protocol is told from a dead one", async () => {
     const other = createTcpServer((socket) => {
       socket.on("error", () => {});
-      socket.end("HTTP/1.1 400 Bad Request\r\n\r\n");
+      socket.resume().end("HTTP/1.1 400 Bad Request\r\n\r\n");
     });
     other.listen(0, "127.0.0.1");
     await once(other, "listening");
@@ -309,7 +309,7 @@ describe("an answer that lies waiting, whole, in front of the client", () => {
     expect((await call).header?.revision).toBe(7n);
   });
 
-  test("is read as it should, though Node.js tells of its data before its headers", async () => {
+  test("is read in order, its headers first", async () => {
     const good = await waiting((request) => request.answer(putResponse));
     good.proxy.thaw();
     expect((await good.call).header?.revision).toBe(7n);
@@ -433,7 +433,7 @@ describe("TLS", () => {
 
   test("a server that does not speak HTTP/2 is refused", async () => {
     const { ca, server: pair } = await makeCertificates();
-    const server = createTlsServer(pair, (socket) => socket.on("error", () => {}));
+    const server = createTlsServer(pair, (socket) => socket.on("error", () => {}).resume());
     server.on("tlsClientError", () => {});
     server.listen(0, "127.0.0.1");
     await once(server, "listening");

@@ -23,10 +23,7 @@ export class GrpcStream {
   readonly #stream: ClientHttp2Stream;
   readonly #observer: GrpcStreamObserver;
   readonly #frames: FrameReader;
-  #headers: IncomingHttpHeaders | undefined;
   #trailers: IncomingHttpHeaders | undefined;
-  /** Node tells of data before it tells of the headers, when both came in one packet. */
-  #early: Buffer[] = [];
   #cause: Error | undefined;
   #over = false;
 
@@ -66,32 +63,22 @@ export class GrpcStream {
   cancel(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#early = [];
     this.#reset();
   }
 
   #response(headers: IncomingHttpHeaders, flags: number): void {
     if (this.#over) return;
-    this.#headers = headers;
     const refusal = refusalOf(headers);
     if (refusal !== undefined) {
       this.#end(refusal);
     } else if ((flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0) {
       this.#trailers = headers;
       this.#finish();
-    } else {
-      const early = this.#early;
-      this.#early = [];
-      for (const piece of early) this.#data(piece);
     }
   }
 
   #data(piece: Buffer): void {
     if (this.#over) return;
-    if (this.#headers === undefined) {
-      this.#early.push(piece);
-      return;
-    }
     try {
       this.#frames.push(piece);
     } catch (error) {
@@ -125,7 +112,6 @@ export class GrpcStream {
 
   #end(failure: GrpcError | undefined): void {
     this.#over = true;
-    this.#early = [];
     this.#reset();
     this.#observer.ended(failure);
   }
