@@ -72,6 +72,24 @@ describe("without any etcd", () => {
     expect(await code(read(store, "demo"))).toBe("CLOSED");
   });
 
+  test("one signal may end many calls, and many calls may wait, without a warning of Node.js", async () => {
+    const warnings: string[] = [];
+    const onWarning = ({ message }: Error): void => void warnings.push(message);
+    process.on("warning", onWarning);
+    await using store = etcd3Store([nowhere]);
+    const { signal } = new AbortController();
+    const soon = { timeoutMs: 300 };
+    const calls = Array.from({ length: 20 }, (_, index) => [
+      code(read(store, "demo", { ...soon, signal })),
+      code(read(store, "demo", soon)),
+      code(store.write(write(`demo-${index}`, putInfo("i")), { ...soon, signal })),
+    ]);
+    await Promise.all(calls.flat());
+    await new Promise((resolve) => void setImmediate(resolve));
+    process.off("warning", onWarning);
+    expect(warnings).toEqual([]);
+  });
+
   test("burns no CPU", async () => {
     await using store = etcd3Store([nowhere]);
     follow(store, { service: "demo", part: "all", from: 1 });

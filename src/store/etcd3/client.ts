@@ -43,6 +43,9 @@ export interface ClientCall {
 
   /** Whether the answer is agreed upon by the cluster, rather than one member's own. */
   readonly linearizable: boolean;
+
+  /** Told when each attempt begins, by the clock. */
+  readonly onAttempt?: ((startedAt: number) => void) | undefined;
 }
 
 /** Calls to the cluster: fail-over, signing in, and an eye on whether it is still the same cluster. */
@@ -88,6 +91,7 @@ export class Client {
           timeoutMs: signIns === 0 ? call.timeoutMs : deadline - this.clock.now(),
           metadata,
           repeatable: call.repeatable,
+          onAttempt: call.onAttempt,
         });
         if (call.linearizable) this.cluster.observe(headerOf(answer), mark);
         return answer;

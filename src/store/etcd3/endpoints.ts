@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type {
   DescMessage,
   DescMethodUnary,
@@ -35,6 +36,9 @@ export interface AttemptOptions {
 
   /** Whether the call may be sent again although the first may have been carried out. */
   readonly repeatable: boolean;
+
+  /** Told when each attempt begins, by the clock. */
+  readonly onAttempt?: ((startedAt: number) => void) | undefined;
 }
 
 /**
@@ -55,6 +59,8 @@ export class Endpoints {
     this.#all = addresses.map((address) => new Endpoint(address, connect(address), clock, random));
     this.#clock = clock;
     this.#logger = logger;
+    // Each call that waits listens to it.
+    setMaxListeners(0, this.#closing.signal);
     this.#index = Math.floor(random() * this.#all.length);
   }
 
@@ -76,6 +82,7 @@ export class Endpoints {
         this.#attemptMs(attempt, timeoutMs, repeatable),
       );
       if (deadlineMs <= 0) throw failure ?? timeout(timeoutMs);
+      options.onAttempt?.(startedAt);
       try {
         const answer = await endpoint.channel.unary(method, request, {
           signal,

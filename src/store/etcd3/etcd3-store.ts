@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { abortable, delay } from "../../async/abort.ts";
 import type { Clock } from "../../async/clock.ts";
 import type {
@@ -58,20 +59,21 @@ export class Etcd3Store implements Store {
   }
 
   read(service: string, selection: Selection, options: CallOptions): Promise<Listing> {
-    return this.#untilClosed(() => this.#reading.read(service, selection, options));
+    return this.#untilClosed(options, () => this.#reading.read(service, selection, options));
   }
 
   services(options: CallOptions & { readonly alive: boolean }): Promise<string[]> {
-    return this.#untilClosed(() => this.#reading.services(options));
+    return this.#untilClosed(options, () => this.#reading.services(options));
   }
 
   write(write: Write, options: CallOptions): Promise<WriteResult> {
     if (this.#closing !== undefined) return Promise.reject(closedError());
+    shareable(options.signal);
     return this.#batches.write(write, options);
   }
 
   openSession(options: CallOptions & { readonly ttlSeconds: number }): Promise<Session> {
-    return this.#untilClosed(() => {
+    return this.#untilClosed(options, () => {
       const opening = this.#open(options);
       this.#track(opening);
       return abortable(opening, options.signal);
@@ -118,7 +120,6 @@ export class Etcd3Store implements Store {
     const { ttlSeconds, signal, timeoutMs } = options;
     signal?.throwIfAborted();
     const lease = newLeaseId();
-    const grantedAt = this.clock.now();
     let session: EtcdSession | undefined;
     let mayExist = true;
     try {
@@ -126,9 +127,7 @@ export class Etcd3Store implements Store {
       const granted = await grant(this.#client, lease, ttlSeconds, { timeoutMs });
       signal?.throwIfAborted();
       if (this.#closing !== undefined) throw closedError();
-      session = new EtcdSession(this.#client, { lease, ttlSeconds: granted, grantedAt }, (ended) =>
-        this.#sessions.delete(ended),
-      );
+      session = new EtcdSession(this.#client, granted, (ended) => this.#sessions.delete(ended));
       this.#sessions.add(session);
       return session;
     } catch (error) {
@@ -160,8 +159,9 @@ export class Etcd3Store implements Store {
   }
 
   /** Starts something for a caller who is told at once when the store is closed meanwhile. */
-  #untilClosed<T>(start: () => Promise<T>): Promise<T> {
+  #untilClosed<T>({ signal }: CallOptions, start: () => Promise<T>): Promise<T> {
     if (this.#closing !== undefined) return Promise.reject(closedError());
+    shareable(signal);
     return new Promise((resolve, reject) => {
       this.#waiting.add(reject);
       start().then(
@@ -176,4 +176,9 @@ export class Etcd3Store implements Store {
       );
     });
   }
+}
+
+/** One signal may end any number of calls: Node.js is not to warn of as many listeners. */
+function shareable(signal: AbortSignal | undefined): void {
+  if (signal !== undefined) setMaxListeners(0, signal);
 }

@@ -49,14 +49,18 @@ export class KeepAliveStream {
 
   constructor(
     client: Client,
-    granted: { readonly lease: bigint; readonly ttlSeconds: number },
+    granted: {
+      readonly lease: bigint;
+      readonly ttlSeconds: number;
+      readonly grantedAt: number;
+    },
     observer: KeepAliveObserver,
   ) {
     this.#client = client;
     this.#lease = granted.lease;
     this.#intervalMs = (granted.ttlSeconds * 1_000) / 3;
     this.#observer = observer;
-    this.#sleep(this.#intervalMs);
+    this.#sleep(granted.grantedAt + this.#intervalMs - client.clock.now());
   }
 
   /** Asks without waiting for the next turn. */

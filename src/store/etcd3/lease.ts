@@ -21,15 +21,8 @@ export class EtcdSession implements Session {
   #cancelDeadline: CancelTimer | undefined;
   #closing: Promise<void> | undefined;
 
-  /**
-   * @param grantedAt when the lease was asked for: etcd's clock cannot have started before
-   * @param onEnd called when the session needs no more care
-   */
-  constructor(
-    client: Client,
-    granted: { readonly lease: bigint; readonly ttlSeconds: number; readonly grantedAt: number },
-    onEnd: (session: EtcdSession) => void,
-  ) {
+  /** @param onEnd called when the session needs no more care */
+  constructor(client: Client, granted: GrantedLease, onEnd: (session: EtcdSession) => void) {
     this.client = client;
     this.lease = granted.lease;
     this.ttlSeconds = granted.ttlSeconds;
@@ -92,32 +85,43 @@ export function newLeaseId(): bigint {
   return id === 0n ? 1n : id;
 }
 
-/**
- * Asks for a lease.
- *
- * @returns how long etcd grants it, which may be more than was asked for
- */
+/** A lease as etcd granted it. */
+export interface GrantedLease {
+  readonly lease: bigint;
+
+  /** May be more than was asked for. */
+  readonly ttlSeconds: number;
+
+  /** When it was asked for, by the clock: its time cannot have begun before. */
+  readonly grantedAt: number;
+}
+
+/** Asks for a lease under an id of our own. */
 export async function grant(
   client: Client,
   lease: bigint,
   ttlSeconds: number,
   options: CallOptions,
-): Promise<number> {
-  const call = { ...options, repeatable: true, linearizable: false };
+): Promise<GrantedLease> {
+  let startedAt = client.clock.now();
+  const onAttempt = (at: number): void => void (startedAt = at);
+  const call = { ...options, repeatable: true, linearizable: false, onAttempt };
   try {
-    const answer = await client.unary(
-      Lease.method.leaseGrant,
-      { ID: lease, TTL: BigInt(ttlSeconds) },
-      call,
-    );
-    return Number(answer.TTL);
+    const request = { ID: lease, TTL: BigInt(ttlSeconds) };
+    const answer = await client.unary(Lease.method.leaseGrant, request, call);
+    return { lease, ttlSeconds: Number(answer.TTL), grantedAt: startedAt };
   } catch (error) {
     // "lease already exists": an earlier attempt was carried out after all.
     const exists = error instanceof GrpcError && error.status === GrpcStatus.FAILED_PRECONDITION;
     if (!exists) throw error;
-    const answer = await client.unary(Lease.method.leaseTimeToLive, { ID: lease }, call);
-    if (answer.grantedTTL <= 0n) throw error;
-    return Number(answer.grantedTTL);
+    const { TTL, grantedTTL } = await client.unary(
+      Lease.method.leaseTimeToLive,
+      { ID: lease },
+      call,
+    );
+    if (grantedTTL <= 0n) throw error;
+    const usedMs = Number(grantedTTL - TTL) * 1_000;
+    return { lease, ttlSeconds: Number(grantedTTL), grantedAt: startedAt - usedMs };
   }
 }
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { delay } from "../../async/abort.ts";
 import { Backoff } from "../../async/backoff.ts";
@@ -54,6 +55,7 @@ export class WatchStream {
   readonly #closing = new AbortController();
   readonly #backoff = new Backoff();
   readonly #watches = new Map<bigint, RangeWatch>();
+  readonly #ids = new Map<RangeWatch, bigint>();
   readonly #fragments = new Map<bigint, Event[]>();
 
   /** Those that etcd has not answered for. It answers in the order in which it was asked. */
@@ -67,11 +69,14 @@ export class WatchStream {
 
   constructor(client: Client) {
     this.#client = client;
+    // Each call that waits listens to it.
+    setMaxListeners(0, this.#closing.signal);
   }
 
   add(watch: RangeWatch): void {
     this.#lastId += 1n;
     this.#watches.set(this.#lastId, watch);
+    this.#ids.set(watch, this.#lastId);
     if (this.#stream === undefined) void this.#open();
     else this.#create(this.#stream, this.#lastId, watch);
   }
@@ -90,17 +95,22 @@ export class WatchStream {
   close(): void {
     this.#closing.abort();
     this.#watches.clear();
+    this.#ids.clear();
     this.#drop();
   }
 
   #forget(watch: RangeWatch): void {
-    for (const [id, known] of this.#watches) {
-      if (known !== watch) continue;
-      this.#watches.delete(id);
-      this.#fragments.delete(id);
-      const value = { watchId: id };
-      this.#stream?.duplex.send({ requestUnion: { case: "cancelRequest", value } });
-    }
+    const id = this.#ids.get(watch);
+    if (id === undefined) return;
+    this.#delete(id, watch);
+    const value = { watchId: id };
+    this.#stream?.duplex.send({ requestUnion: { case: "cancelRequest", value } });
+  }
+
+  #delete(id: bigint, watch: RangeWatch): void {
+    this.#ids.delete(watch);
+    this.#watches.delete(id);
+    this.#fragments.delete(id);
   }
 
   /** Ends the stream without a word to the watches. */
@@ -196,7 +206,7 @@ export class WatchStream {
     const watch = this.#watches.get(id);
     if (watch === undefined) return;
     if (message.compactRevision > 0n) {
-      this.#watches.delete(id);
+      this.#delete(id, watch);
       const why = `etcd has compacted the history up to revision ${message.compactRevision}`;
       watch.ended("compacted", new Error(why));
     } else void this.#refused(stream, id, watch, message.cancelReason);
@@ -229,7 +239,7 @@ export class WatchStream {
     } catch (error) {
       const passing = error instanceof GrpcError && isEndpointFault(error);
       if (!signal.aborted && !passing && this.#watches.get(id) === watch) {
-        this.#watches.delete(id);
+        this.#delete(id, watch);
         watch.ended("refused", new Error(refusal.message, { cause: error }));
       }
       if (!passing) return;
@@ -246,6 +256,7 @@ export class WatchStream {
   #refuseAll(error: Error): void {
     const watches = [...this.#watches.values()];
     this.#watches.clear();
+    this.#ids.clear();
     for (const watch of watches) watch.ended("refused", error);
   }
 

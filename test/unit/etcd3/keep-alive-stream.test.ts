@@ -19,6 +19,7 @@ beforeEach(() => {
   clock = manualClock();
   channels = [];
   calls = [];
+  let chosen = 0;
   store = new Etcd3Store({
     addresses: ["first", "second"],
     connect() {
@@ -33,7 +34,8 @@ beforeEach(() => {
     prefix: "",
     clock,
     logger: silentLogger,
-    random: () => 0,
+    // The first choice is between endpoints, the others are of times.
+    random: () => (chosen++ === 0 ? 0 : 0.5),
   });
 });
 
@@ -86,6 +88,24 @@ test("without an answer within a sixth it asks the next endpoint for the same le
   answer(second);
   expect(session.remainingMs).toBe(6_000);
   expect(session.ended.aborted).toBe(false);
+});
+
+test("a session that was long in coming has its full time, from when it was granted", async () => {
+  for (const channel of channels) {
+    const { answer: grantIt } = channel;
+    channel.answer = (method, request) => {
+      if (clock.now() < 8_000) throw new GrpcError(GrpcStatus.UNAVAILABLE, "refused");
+      return grantIt(method, request);
+    };
+  }
+  const opening = store.openSession({ ttlSeconds: 5, timeoutMs: 20_000 });
+  await clock.advance(8_000);
+  await eventually(async () => {
+    await clock.advance(1);
+    expect(calls).toHaveLength(1);
+  });
+  const session = await opening;
+  expect(session.remainingMs).toBeGreaterThan(5_900);
 });
 
 test("a stream that ends does not end the session", async () => {
@@ -167,7 +187,7 @@ test("a grant whose first attempt got through without an answer is found again",
     };
   }
   const session = await open();
-  expect(session.ttlSeconds).toBe(7);
+  expect([session.ttlSeconds, session.remainingMs]).toEqual([7, 6_000]);
   expect(methods()).toEqual(["LeaseGrant", "LeaseGrant", "LeaseTimeToLive"]);
   expect(new Set(calls.map(({ request }) => (request as { ID: bigint }).ID)).size).toBe(1);
 });
