@@ -630,13 +630,13 @@ describe.each(subjects)("a channel: $name", ({ isOurs, make }) => {
       const error = await failureOf(put(channel));
       expect(error.status).toBe(GrpcStatus.UNAVAILABLE);
       expect(error.neverSent).toBe(false);
-      expect((await eventually(() => ends[0] ?? false)).status).toBe(
-        differs({
-          ours: GrpcStatus.UNAVAILABLE,
-          grpcJs: GrpcStatus.INTERNAL,
-          because: "a stream that was answered counts as ended without a status",
+      expect(
+        differs<number[]>({
+          ours: [GrpcStatus.UNAVAILABLE],
+          grpcJs: [GrpcStatus.UNAVAILABLE, GrpcStatus.INTERNAL],
+          because: "on Node.js 20 the stream looks to it as if ended in order without a status",
         }),
-      );
+      ).toContain((await eventually(() => ends[0] ?? false)).status);
       expect((await put(channel)).header?.revision).toBe(7n);
       expect(server.sessions).toHaveLength(2);
     });
