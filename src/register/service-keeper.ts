@@ -227,8 +227,12 @@ export class ServiceKeeper {
     try {
       await store.write({ service: this.service, conditions: [], changes }, { timeoutMs });
     } catch (error) {
-      // The end of the session has deleted them, or will.
-      if (entries.some(({ session }) => session?.ended.aborted === false)) throw error;
+      // The end of the session has deleted them, or will; and what may not be written is not there.
+      const denied = isDiscoveryError(error) && isDenied(error);
+      const perhapsThere = entries.some(
+        ({ session, registered }) => session?.ended.aborted === false && (registered || !denied),
+      );
+      if (perhapsThere) throw error;
     }
     for (const entry of entries) this.#forget(entry);
   }
