@@ -2,7 +2,6 @@ import { setMaxListeners } from "node:events";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { delay } from "../../async/abort.ts";
 import { Backoff } from "../../async/backoff.ts";
-import type { CancelTimer } from "../../async/clock.ts";
 import { isDiscoveryError } from "../../errors.ts";
 import type { Duplex, Metadata } from "./channel.ts";
 import type { Client } from "./client.ts";
@@ -16,8 +15,8 @@ import {
 } from "./gen/etcd_pb.js";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
 import type { KeyRange } from "./keys.ts";
-import { overdue } from "./overdue.ts";
 import { isEndpointFault, isTokenFault } from "./status.ts";
+import { Watchdog } from "./watchdog.ts";
 
 /** How long a stream may be silent before it is asked for a sign of life, and how long that may take. */
 const silenceMs = 3_000;
@@ -63,9 +62,7 @@ export class WatchStream {
   #lastId = 0n;
   #stream: OpenStream | undefined;
   #opening = false;
-  #heardAt = 0;
-  #askedAt = 0;
-  #cancelTimer: CancelTimer | undefined;
+  #watchdog: Watchdog | undefined;
 
   constructor(client: Client) {
     this.#client = client;
@@ -115,7 +112,7 @@ export class WatchStream {
 
   /** Ends the stream without a word to the watches. */
   #drop(): void {
-    this.#cancelTimer?.();
+    this.#watchdog?.stop();
     this.#stream?.duplex.cancel();
     this.#stream = undefined;
     this.#creating = [];
@@ -147,7 +144,7 @@ export class WatchStream {
       signal.throwIfAborted();
       if (this.#watches.size === 0) return;
       this.#stream = this.#openOn(endpoint, metadata);
-      this.#listen(this.#stream);
+      this.#watchdog = this.#guard(this.#stream);
       for (const [id, watch] of this.#watches) this.#create(this.#stream, id, watch);
     } catch (error) {
       signal.throwIfAborted();
@@ -181,7 +178,7 @@ export class WatchStream {
 
   #told(stream: OpenStream, message: WatchResponse): void {
     stream.endpoint.answered();
-    this.#heardAt = this.#client.clock.now();
+    this.#watchdog?.heard();
     if (message.created) this.#created(stream, message);
     else if (message.canceled) this.#canceled(stream, message.watchId, message);
     else if (message.events.length > 0) this.#happened(message);
@@ -270,7 +267,7 @@ export class WatchStream {
 
   #broke(stream: OpenStream, error: GrpcError): void {
     stream.duplex.cancel();
-    this.#cancelTimer?.();
+    this.#watchdog?.stop();
     this.#stream = undefined;
     this.#creating = [];
     this.#fragments.clear();
@@ -282,25 +279,13 @@ export class WatchStream {
     void this.#open();
   }
 
-  /** Watches for silence. The requests that begin a stream are questions, too. */
-  #listen(stream: OpenStream): void {
-    const { clock } = this.#client;
-    this.#heardAt = -Infinity;
-    this.#askedAt = clock.now();
-    const check = (): void => {
-      const now = clock.now();
-      if (this.#askedAt > this.#heardAt && now - this.#askedAt >= silenceMs) {
+  #guard(stream: OpenStream): Watchdog {
+    return new Watchdog(this.#client.clock, silenceMs, {
+      ask: () => stream.duplex.send({ requestUnion: { case: "progressRequest", value: {} } }),
+      dead: () => {
         const message = "the watch stream gave no sign of life";
         this.#broke(stream, new GrpcError(GrpcStatus.DEADLINE_EXCEEDED, message));
-        return;
-      }
-      if (this.#askedAt <= this.#heardAt && now - this.#heardAt >= silenceMs) {
-        this.#askedAt = now;
-        stream.duplex.send({ requestUnion: { case: "progressRequest", value: {} } });
-      }
-      const since = Math.max(this.#askedAt, this.#heardAt);
-      this.#cancelTimer = overdue(clock, check, since + silenceMs - now);
-    };
-    this.#cancelTimer = overdue(clock, check, silenceMs);
+      },
+    });
   }
 }
