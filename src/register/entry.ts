@@ -80,6 +80,9 @@ export class Entry {
   /** Under which session a write was last asked for; from then on something of this entry may be on the store. */
   session: Session | undefined;
 
+  /** A write of it has failed, and may be carried out all the same, at any time. */
+  unanswered = false;
+
   /** The record has to be written. */
   dirty = true;
 

@@ -59,10 +59,12 @@ export async function writePiece(
     return { kind: "put-host", id: entry.uuid, value, session };
   });
   if (options.info !== undefined) changes.push({ kind: "put-info", value: options.info });
-  const result = await context.store.write(
-    { service, conditions: options.conditions, changes },
-    { timeoutMs: context.timeoutMs },
-  );
+  const result = await context.store
+    .write({ service, conditions: options.conditions, changes }, { timeoutMs: context.timeoutMs })
+    .catch((error: unknown) => {
+      for (const { entry } of piece) entry.unanswered = true;
+      throw error;
+    });
   if (result.applied) {
     const now = context.store.clock.now();
     for (const { entry, record, value } of piece) {

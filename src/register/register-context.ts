@@ -1,6 +1,7 @@
 import type { DiscoveryError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { Session, Store } from "../store/store.ts";
+import type { LateWriteGuard } from "./late-write-guard.ts";
 
 /** What registering needs of the `Discovery` it is part of. */
 export interface RegisterContext {
@@ -30,6 +31,8 @@ export interface RegisterContext {
 export interface KeeperContext extends RegisterContext {
   /** The living session, if there is one. */
   readonly session: () => Session | undefined;
+
+  readonly guard: LateWriteGuard;
 
   /** Resolves with a living session; rejects only when nobody wants one any more. */
   readonly openSession: () => Promise<Session>;

@@ -1,6 +1,7 @@
 import { onAbort, settledWithin } from "../async/abort.ts";
 import type { PreparedHost } from "../model/host-options.ts";
 import { Entry } from "./entry.ts";
+import { LateWriteGuard } from "./late-write-guard.ts";
 import type { KeeperContext, RegisterContext } from "./register-context.ts";
 import { Registration } from "./registration.ts";
 import { ServiceKeeper } from "./service-keeper.ts";
@@ -32,6 +33,7 @@ export class Registrar {
     this.#context = {
       ...context,
       session: () => holder.current,
+      guard: new LateWriteGuard(store, timeoutMs),
       openSession: () => holder.open(),
     };
   }
@@ -63,6 +65,7 @@ export class Registrar {
     const deadline = store.clock.now() + timeoutMs;
     await Promise.all([...this.#ends].map((end) => end()));
     for (const keeper of this.#keepers.values()) keeper.close();
+    this.#context.guard.close();
     // The last attempt, should all others have used up the time.
     await this.#holder.close(Math.max(deadline - store.clock.now(), 100));
   }

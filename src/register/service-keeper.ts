@@ -206,9 +206,14 @@ export class ServiceKeeper {
         (entry) => entry.stored !== undefined && !entry.record.draining,
       );
       for (const entry of marked) entry.setDraining(true);
-      const marks = pieces(marked.map((entry) => hostWrite(entry))).map((piece) =>
-        writePiece(context, service, piece, { session, conditions: [] }),
-      );
+      const marks = pieces(marked.map((entry) => hostWrite(entry))).map((piece) => {
+        // Carried out late, a mark must not bring back what was deleted meanwhile.
+        const conditions = piece.map(({ entry: { uuid, stored } }) => ({
+          record: { kind: "host", id: uuid } as const,
+          revision: stored?.revision ?? 0,
+        }));
+        return writePiece(context, service, piece, { session, conditions });
+      });
       // Unmarked is no harm: the record goes all the same, only its followers take it for expired.
       await Promise.allSettled(marks);
     }
@@ -224,8 +229,13 @@ export class ServiceKeeper {
   async #delete(entries: readonly Entry[]): Promise<void> {
     const { store, timeoutMs } = this.context;
     const changes = entries.map(({ uuid }) => ({ kind: "delete-host", id: uuid }) as const);
+    const { service, context } = this;
     try {
-      await store.write({ service: this.service, conditions: [], changes }, { timeoutMs });
+      const result = await store.write({ service, conditions: [], changes }, { timeoutMs });
+      const revision = result.applied ? result.revision : result.current.revision;
+      for (const { uuid, unanswered } of entries) {
+        if (unanswered) context.guard.watchOver(service, uuid, revision);
+      }
     } catch (error) {
       // The end of the session has deleted them, or will; and what may not be written is not there.
       const denied = isDiscoveryError(error) && isDenied(error);

@@ -444,3 +444,29 @@ test("a listener that throws is logged and harms nobody", async () => {
   await registration.waitRegistration();
   await eventually(() => errors.length === 2);
 });
+
+test("a write that got no answer and is carried out after the end does not bring the record back", async () => {
+  const clock = manualClock();
+  const store = memoryStore({ clock });
+  const discovery = discover({ store, timeoutMs: 1_000 });
+  discovery.register("api", { ...privateHost, privateHostname: "10.0.0.9" });
+  const registration = discovery.register("api", privateHost);
+  await clock.advance(10);
+  const { hosts } = await recordsOf(store, "api");
+  const late = hosts.find(({ uuid }) => uuid === registration.uuid);
+  if (late === undefined) throw new Error("not registered");
+  store.outage(true);
+  registration.update({ weight: 2 }).catch(() => {});
+  await clock.advance(10);
+  store.outage(false);
+  const ended = registration.unregister();
+  await clock.advance(1_000);
+  await ended;
+  store.put("api", { kind: "host", id: registration.uuid }, encodeHost({ ...late, weight: 2 }));
+  await clock.advance(1);
+  expect((await recordsOf(store, "api")).hosts).toMatchObject([{ privateHostname: "10.0.0.9" }]);
+  const closed = discovery.close();
+  await clock.advance(1_000);
+  await closed;
+  expect(clock.timers).toBe(0);
+});
