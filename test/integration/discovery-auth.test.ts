@@ -154,7 +154,8 @@ describe.concurrent("an etcd that asks for a password", () => {
     });
     await eventually(() => registration.ready, 4_000);
     await registration.waitRegistration();
-    await events.waitReady();
+    // It may not have tried again yet.
+    await eventually(() => events.waitReady(), 4_000);
     await registration.unregister();
     await expect(discovery.get("granted-service").one()).rejects.toMatchObject({
       code: "NO_HOST_FOUND",

@@ -83,12 +83,12 @@ describe.concurrent("without any etcd", () => {
     await once(server, "listening");
     const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     try {
-      const discovery = new Discovery({ endpoints: [endpoint] });
+      const discovery = new Discovery({ endpoints: [endpoint], timeoutMs: 1_000 });
       const many = Array.from({ length: 50 }, (_, i) =>
         discovery.register(`service-${i % 5}`, publicHost),
       );
       await eventually(() => many.every(({ lastError }) => lastError?.code === "UNAVAILABLE"));
-      await sleep(3_000);
+      await sleep(2_000);
       // Waits of up to 50, 100, 200, 400 and 800 ms, then of up to a second, half that on average.
       expect(connections).toBeGreaterThan(3);
       expect(connections).toBeLessThan(25);

@@ -58,7 +58,9 @@ afterAll(async () => {
 async function calls(): Promise<Record<string, number>> {
   const metrics = await (await fetch(`${etcd.endpoint}/metrics`)).text();
   const lines = metrics.matchAll(/^grpc_server_started_total{grpc_method="(\w+)".*} (\d+)$/gm);
-  return Object.fromEntries([...lines].map(([, method, count]) => [method, Number(count)]));
+  const counts: Record<string, number> = {};
+  for (const [, method = "", count] of lines) counts[method] = Number(count);
+  return counts;
 }
 
 /** How many calls etcd gets to read and write while something is done. */
@@ -137,12 +139,8 @@ describe("a service", () => {
 
   test("has its info, or its name alone", async () => {
     const info = await discovery.get("public").service();
-    expect({ ...info, password: info.password }).toMatchObject({
-      name: "public",
-      hostname: "public.dev",
-      password: "p@ss/word",
-      public: true,
-    });
+    expect(info).toMatchObject({ name: "public", hostname: "public.dev", public: true });
+    expect(info.password).toBe("p@ss/word");
     expect((await discovery.get("nobody").service()).name).toBe("nobody");
   });
 

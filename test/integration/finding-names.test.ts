@@ -44,7 +44,7 @@ describe("a name that could lead out of its place is refused at once", () => {
       [undefined, null, 1, {}, ["a"], Symbol("a")],
     ].flat(),
   )("%j", (name) => {
-    const refused = expect.objectContaining({ code: "INVALID_ARGUMENT" });
+    const refused: unknown = expect.objectContaining({ code: "INVALID_ARGUMENT" });
     const bad = name as string;
     expect(() => discovery.get(bad)).toThrow(refused);
     expect(() => discovery.register(bad, host)).toThrow(refused);

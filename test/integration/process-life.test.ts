@@ -37,7 +37,7 @@ async function run(...args: Parameters<typeof runChild>): Promise<Child> {
   return child;
 }
 
-const ended = (child: Child) => Promise.race([child.exit, sleep(5_000, "still alive")]);
+const ended = (child: Child) => Promise.race([child.exit, sleep(15_000, "still alive")]);
 
 describe.concurrent("a process ends by itself", () => {
   test.each<[string, string]>([
