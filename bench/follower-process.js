@@ -1,0 +1,28 @@
+// @ts-check
+// A process that follows a service. Arguments: the module of the client, the endpoint, the service,
+// how many followers. It sends "ready", and then, each time that all followers were told of a
+// change, when the last of them was. It ends when it is sent "leave" or when its parent is gone.
+import { instant } from "./harness.js";
+
+const [module = "", endpoint = "", service = "", count = "1"] = process.argv.slice(2);
+/** @type {{ Client: typeof import("./ours.js").Ours | typeof import("./peer.js").Peer | typeof import("./bare.js").Bare }} */
+const { Client } = await import(module);
+const followers = Number(count);
+const client = new Client(endpoint);
+let told = 0;
+
+function tell() {
+  told += 1;
+  if (told % followers === 0) process.send?.(instant());
+}
+
+async function obey() {
+  await client.close();
+  process.disconnect();
+}
+
+process.on("message", () => void obey());
+process.once("disconnect", () => process.exit());
+const observer = { up: tell, down: tell };
+await Promise.all(Array.from({ length: followers }, () => client.follow(service, observer)));
+process.send?.("ready");

@@ -1,0 +1,18 @@
+// @ts-check
+
+/**
+ * The record of a private host, as the library writes it.
+ *
+ * @param {string} service
+ * @param {string} uuid
+ */
+export function hostRecord(service, uuid) {
+  return JSON.stringify({
+    name: "node-1.internal",
+    service_name: service,
+    ports: { http: "80" },
+    private_hostname: "node-1.internal",
+    private_ports: { http: "80" },
+    uuid,
+  });
+}

@@ -1,0 +1,69 @@
+// @ts-check
+import { Discovery } from "etcd-discovery";
+
+/** How this package is used: a `Discovery` that does it all. */
+export class Ours {
+  #discovery;
+
+  /** @param {string} endpoint */
+  constructor(endpoint) {
+    this.#discovery = new Discovery({ endpoints: [endpoint], ttlSeconds: 5 });
+  }
+
+  /**
+   * Registers private hosts; resolves when all are there.
+   *
+   * @param {string} service
+   * @param {number} count
+   */
+  async registerHosts(service, count) {
+    const registrations = Array.from({ length: count }, () =>
+      this.#discovery.register(service, {
+        privateHostname: "node-1.internal",
+        ports: { http: 80 },
+      }),
+    );
+    await Promise.all(registrations.map((registration) => registration.waitRegistration()));
+  }
+
+  /** @param {string} service */
+  url(service) {
+    return this.#discovery.get(service).url("http", "/health");
+  }
+
+  /**
+   * Registers one private host without waiting for it; returns what ends it.
+   *
+   * @param {string} service
+   */
+  registerHost(service) {
+    const registration = this.#discovery.register(service, {
+      privateHostname: "node-1.internal",
+      ports: { http: 80 },
+    });
+    return () => registration.unregister();
+  }
+
+  /**
+   * Follows a service; resolves when it is told of every change from now on.
+   *
+   * @param {string} service
+   * @param {{ up: () => void, down: () => void }} observer
+   */
+  async follow(service, { up, down }) {
+    const subscription = this.#discovery.subscribe(service);
+    void (async () => {
+      for await (const event of subscription) {
+        if (event.type === "up") up();
+        else if (event.type === "down") down();
+      }
+    })();
+    await subscription.waitReady();
+  }
+
+  async close() {
+    await this.#discovery.close();
+  }
+}
+
+export { Ours as Client };
