@@ -34,6 +34,11 @@ async function obey(message) {
   process.send?.({ startedAt, residentBytes: await residentAfterCollection() });
 }
 
-process.on("message", (message) => void obey(message));
+process.on("message", (message) => {
+  obey(message).catch((error) => {
+    console.error(`${module}: ${error.message}`);
+    process.exit(1);
+  });
+});
 process.once("disconnect", () => process.exit());
 process.send?.("loaded");
