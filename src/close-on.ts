@@ -1,3 +1,6 @@
+import { constants } from "node:os";
+import { refuse, shown } from "./model/refuse.ts";
+
 /** What is closed when the process is told to end. */
 interface Closable {
   close(): Promise<void>;
@@ -12,6 +15,7 @@ const closables = new Map<NodeJS.Signals, Set<Closable>>();
  * A second signal ends the process at once. Returns its undo.
  */
 export function closeOn(closable: Closable, signals: readonly NodeJS.Signals[]): () => void {
+  for (const signal of signals) assertCatchable(signal);
   for (const signal of signals) {
     const known = closables.get(signal);
     if (known === undefined) {
@@ -26,6 +30,14 @@ export function closeOn(closable: Closable, signals: readonly NodeJS.Signals[]):
       if (known?.size === 0) forget(signal);
     }
   };
+}
+
+function assertCatchable(signal: unknown): void {
+  const known = typeof signal === "string" && Object.hasOwn(constants.signals, signal);
+  if (!known) refuse("signals", `must be names such as "SIGTERM", not ${shown(signal)}`);
+  if (signal === "SIGKILL" || signal === "SIGSTOP") {
+    refuse("signals", `${signal} cannot be caught by any process; use "SIGTERM"`);
+  }
 }
 
 function onSignal(signal: NodeJS.Signals): void {

@@ -1,9 +1,11 @@
+import { optionsBag } from "./arguments.ts";
 import { Discovery, type RegisterOptions } from "./discovery.ts";
 import type { HostEvent } from "./find/host-event.ts";
 import type { FollowOptions, SubscribeOptions } from "./find/mirrors.ts";
 import type { Query, GetOptions } from "./find/query.ts";
 import type { Subscription } from "./find/subscription.ts";
 import type { Host } from "./model/host.ts";
+import { kindOf, refuse } from "./model/refuse.ts";
 import type { HostOptions } from "./model/host-options.ts";
 import type { Registration } from "./register/registration.ts";
 
@@ -39,7 +41,8 @@ export function getForShard(
   shard: string,
   options?: Omit<GetOptions, "shard">,
 ): Query {
-  return defaultDiscovery().get(service, { ...options, shard });
+  if (typeof shard !== "string") refuse("shard", `must be a string, not ${kindOf(shard)}`);
+  return defaultDiscovery().get(service, { ...optionsBag(options), shard });
 }
 
 /** `subscribe` of the {@link defaultDiscovery}. */

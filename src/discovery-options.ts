@@ -60,7 +60,7 @@ export interface DiscoveryOptions {
   /** Told what happens in the background. Default: silent. */
   readonly logger?: Logger | undefined;
 
-  /** Where the records are kept instead of on etcd, such as `memoryStore()`; not beside `endpoints`, `tls` and `auth`. It is not closed with the `Discovery`. */
+  /** Where the records are kept instead of on etcd, such as `memoryStore()`; not beside `endpoints`, `tls`, `auth` and `prefix`. It is not closed with the `Discovery`. */
   readonly store?: Store | undefined;
 }
 
@@ -110,8 +110,12 @@ function connection(options: DiscoveryOptions, logger: Logger): ConnectionOption
   assertPrefix(prefix);
   const { api = 3 } = from;
   if (api !== 3) refuse("api", "must be 3, the API that this version speaks");
-  const urls = checkedEndpoints(from.endpoints);
-  const tls = from.tls === undefined ? undefined : checkedTls(from.tls);
+  const urls = checkedEndpoints(
+    from.endpoints,
+    endpoints === undefined ? "ETCD_HOSTS" : "endpoints",
+  );
+  const names = options.tls === undefined ? tlsVariables : tlsNames;
+  const tls = from.tls === undefined ? undefined : checkedTls(from.tls, names);
   const plain = urls.find((url) => url.protocol === "http:");
   if (plain !== undefined && tls !== undefined) {
     refuse(
@@ -129,34 +133,38 @@ function connection(options: DiscoveryOptions, logger: Logger): ConnectionOption
   return { endpoints: urls.map((url) => url.origin), tls, auth, prefix, logger };
 }
 
+/** What the parts of `tls` are called in refusals: as options, and as variables. */
+const tlsNames = { ca: "tls.ca", cert: "tls.cert", key: "tls.key" };
+const tlsVariables = { ca: "ETCD_CACERT", cert: "ETCD_TLS_CERT", key: "ETCD_TLS_KEY" };
+
 function defined(options: DiscoveryOptions): DiscoveryOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
-function checkedEndpoints(endpoints: DiscoveryOptions["endpoints"]): URL[] {
+/** @param name of the option or variable, for refusals */
+function checkedEndpoints(endpoints: DiscoveryOptions["endpoints"], name: string): URL[] {
   if (!Array.isArray(endpoints) || endpoints.length === 0) {
-    refuse("endpoints", "must be a list of at least one URL, such as http://localhost:2379");
+    refuse(name, "must be a list of at least one URL, such as http://localhost:2379");
   }
-  return endpoints.map((endpoint: unknown) => {
-    if (typeof endpoint !== "string")
-      refuse("endpoints", `must be strings, not ${kindOf(endpoint)}`);
+  return Array.from(endpoints, (endpoint: unknown) => {
+    if (typeof endpoint !== "string") refuse(name, `must be strings, not ${kindOf(endpoint)}`);
     // Not shown in refusals before it is known to carry no password.
     if (endpoint.includes("@")) {
-      refuse("endpoints", "must not carry a user or a password; give them as `auth`");
+      refuse(name, "must not carry a user or a password; give them as `auth`");
     }
     const text = endpoint.includes("://") ? endpoint : `http://${endpoint}`;
     const url = URL.canParse(text) ? new URL(text) : undefined;
     if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:")) {
-      refuse("endpoints", `${quote(endpoint)} is no http or https URL`);
+      refuse(name, "must be http or https URLs, such as http://localhost:2379");
     }
     if (url.pathname !== "/" || url.search !== "" || url.hash !== "") {
-      refuse("endpoints", `${quote(endpoint)} must end after the port`);
+      refuse(name, `must end after the port, as ${url.origin} does`);
     }
     return url;
   });
 }
 
-function checkedTls(tls: TlsOptions): TlsOptions {
+function checkedTls(tls: TlsOptions, names: typeof tlsVariables): TlsOptions {
   if (typeof tls !== "object" || tls === null)
     refuse("tls", `must be an object, not ${kindOf(tls)}`);
   const { ca, cert, key, servername } = tls;
@@ -167,19 +175,23 @@ function checkedTls(tls: TlsOptions): TlsOptions {
   }
   // Read and parsed once here, so that a mistake shows at once and not as a connection that never comes.
   const pems = {
-    ca: readPem("tls.ca", ca),
-    cert: readPem("tls.cert", cert),
-    key: readPem("tls.key", key),
+    ca: readPem(names.ca, ca),
+    cert: readPem(names.cert, cert),
+    key: readPem(names.key, key),
   };
-  assertUsable("tls.ca", () => certificates(pems.ca));
+  assertUsable(names.ca, () => certificates(pems.ca));
   assertUsable("tls", () => createSecureContext(pems));
   return tls;
 }
 
 /** The certificates in a PEM. Node itself would pass over an authority that it cannot read. */
 function certificates(pem: Buffer | undefined): X509Certificate[] {
-  const blocks = pem?.toString().match(/-----BEGIN [^-]*CERTIFICATE-----[^-]*-----END [^-]*-----/g);
-  return (blocks ?? []).map((block) => new X509Certificate(block));
+  if (pem === undefined) return [];
+  const text = pem.toString();
+  const begun = text.match(/-----BEGIN /g)?.length;
+  const whole = text.match(/-----BEGIN [^-]*CERTIFICATE-----[^-]*-----END [^-]*-----/g) ?? [];
+  if (whole.length !== begun) throw new Error("it holds something other than whole certificates");
+  return whole.map((block) => new X509Certificate(block));
 }
 
 function assertUsable(field: string, use: () => unknown): void {
@@ -251,7 +263,9 @@ function guarded(logger: Logger): Logger {
     (level: keyof Logger): Logger[keyof Logger] =>
     (message, fields) => {
       try {
-        logger[level](message, fields);
+        // An async logger is allowed, and its failure as harmless as a throw.
+        const result: unknown = logger[level](message, fields);
+        if (result instanceof Promise) result.catch(() => {});
       } catch {
         // There is nobody left to tell.
       }

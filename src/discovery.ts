@@ -109,7 +109,7 @@ export class Discovery implements AsyncDisposable {
     return this.#mirrors.subscribeNew(service, options);
   }
 
-  /** As {@link subscribe}, but only the hosts that go, as they were last known. */
+  /** As {@link subscribe}, but only the hosts that go, as they were last known. One that comes and goes while nobody reads is left out. */
   subscribeDown(service: string, options?: FollowOptions): Subscription<Host> {
     return this.#mirrors.subscribeDown(service, options);
   }

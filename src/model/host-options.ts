@@ -223,14 +223,18 @@ function prepared(given: GivenHost, faces: Faces, kept: Kept): PreparedHost {
     metadata: given.metadata,
     draining: kept.draining,
   };
-  const { byteLength } = encodeHost(record);
-  if (byteLength > maxRecordBytes) {
-    refuse(
-      largestField(given),
-      `makes the record ${byteLength} bytes long, above the limit of ${maxRecordBytes}; shorten it`,
-    );
-  }
+  assertRecordSize(record, () => largestField(given));
   return { given, record, warnings: warningsOf(record) };
+}
+
+/** Refuses a record over 64 KiB, in the name of the field that makes it so. */
+export function assertRecordSize(record: HostRecord, field: () => string): void {
+  const { byteLength } = encodeHost(record);
+  if (byteLength <= maxRecordBytes) return;
+  refuse(
+    field(),
+    `makes the record ${byteLength} bytes long, above the limit of ${maxRecordBytes}; shorten it`,
+  );
 }
 
 function largestField(given: GivenHost): string {

@@ -26,7 +26,8 @@ export function readHostname(field: string, value: unknown, before: string): str
   if (hostname === "" || urlHostname(hostname) !== undefined) return hostname;
   refuse(
     field,
-    `${quote(hostname)} is no hostname; give a DNS name or an IP address, IPv6 without brackets, and nothing else of a URL`,
+    // What has an @ may well be a user and a password.
+    `${hostname.includes("@") ? "what was given" : quote(hostname)} is no hostname; give a DNS name or an IP address, IPv6 without brackets, and nothing else of a URL`,
   );
 }
 

@@ -238,8 +238,10 @@ export class Entry {
   ): () => void {
     const listeners = this.#listeners.get(event) ?? new Set();
     this.#listeners.set(event, listeners);
-    listeners.add(listener);
-    return () => listeners.delete(listener);
+    // Of its own each time, so that a listener given twice is two, each with its undo.
+    const own = (value: RegistrationEvents[E]) => listener(value);
+    listeners.add(own);
+    return () => listeners.delete(own);
   }
 
   emit<E extends keyof RegistrationEvents>(event: E, value: RegistrationEvents[E]): void {

@@ -10,22 +10,40 @@ export interface HostWrite {
   readonly value: Uint8Array;
 }
 
-/** Bounds of one write; etcd takes 1.5 MiB and 128 operations in a request by default (etcd docs, "System limits"). */
-export const maximumHosts = 50;
+/** etcd takes requests of 1.5 MiB by default (etcd docs, "System limits"). */
 const maximumBytes = 256 * 1_024;
+
+/**
+ * How many hosts go in one write: 50, and half as many each time that the store refuses that. etcd
+ * takes 128 operations by default, and may have been told to take fewer (`--max-txn-ops`).
+ */
+export class WriteSize {
+  #hosts = 50;
+
+  get hosts(): number {
+    return this.#hosts;
+  }
+
+  /** Returns whether there is any hope in trying again with less. */
+  halve(): boolean {
+    if (this.#hosts === 1) return false;
+    this.#hosts = Math.floor(this.#hosts / 2);
+    return true;
+  }
+}
 
 export function hostWrite(entry: Entry, record: HostRecord = entry.record): HostWrite {
   return { entry, record, value: entry.encode(record) };
 }
 
 /** Cuts writes into pieces that a store takes at once. */
-export function pieces(writes: readonly HostWrite[]): HostWrite[][] {
+export function pieces(writes: readonly HostWrite[], { hosts }: WriteSize): HostWrite[][] {
   let piece: HostWrite[] = [];
   let bytes = 0;
   const all = writes.length === 0 ? [] : [piece];
   for (const write of writes) {
     bytes += write.value.length;
-    if (piece.length > 0 && (piece.length === maximumHosts || bytes > maximumBytes)) {
+    if (piece.length > 0 && (piece.length === hosts || bytes > maximumBytes)) {
       piece = [];
       bytes = write.value.length;
       all.push(piece);
@@ -36,7 +54,7 @@ export function pieces(writes: readonly HostWrite[]): HostWrite[][] {
 }
 
 /** Why records are gone that were written under a session that has ended. */
-export function sessionLost(session: Session): DiscoveryError {
+function sessionLost(session: Session): DiscoveryError {
   const reason: unknown = session.ended.reason;
   if (isDiscoveryError(reason)) return reason;
   return new DiscoveryError("UNAVAILABLE", "the session was lost", { cause: reason });

@@ -12,7 +12,8 @@ export async function writePrivateHosts(keeper: ServiceKeeper, session: Session)
   const writer = keeper.wanted(true).length === 0 ? keeper.wanted(false).at(-1) : undefined;
   const { context, service } = keeper;
 
-  const writes: Promise<unknown>[] = pieces(due.map((entry) => hostWrite(entry))).map((piece) =>
+  const hosts = due.map((entry) => hostWrite(entry));
+  const writes: Promise<unknown>[] = pieces(hosts, context.writeSize).map((piece) =>
     writePiece(context, service, piece, { session, conditions: [] }),
   );
   if (writer !== undefined && (keeper.info?.value === undefined || newcomers.length > 0)) {

@@ -106,7 +106,7 @@ async function writeAll(
   { conditions, record }: InfoWrite,
 ): Promise<boolean> {
   const { context, service } = keeper;
-  const [first = [], ...rest] = pieces(hosts);
+  const [first = [], ...rest] = pieces(hosts, context.writeSize);
   const info = record && encodeInfo(record);
   const result = await writePiece(context, service, first, { session, conditions, info });
   if (!result.applied) {

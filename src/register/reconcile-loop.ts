@@ -54,7 +54,9 @@ export class ReconcileLoop {
   async #run(): Promise<void> {
     // Registrations made in the same tick are reconciled, and so written, together.
     await Promise.resolve();
-    while (this.#again && !this.#closed) {
+    for (let steps = 1; this.#again && !this.#closed; steps += 1) {
+      // Steps that find nothing to wait for must not keep everybody else waiting.
+      if (steps % 16 === 0) await new Promise((resolve) => setImmediate(resolve));
       this.#again = false;
       if (this.#interrupt.signal.aborted) this.#interrupt = new AbortController();
       const interrupted = this.#interrupt.signal;

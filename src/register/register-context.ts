@@ -1,6 +1,7 @@
 import type { DiscoveryError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { Session, Store } from "../store/store.ts";
+import type { WriteSize } from "./host-writes.ts";
 import type { LateWriteGuard } from "./late-write-guard.ts";
 
 /** What registering needs of the `Discovery` it is part of. */
@@ -33,6 +34,7 @@ export interface KeeperContext extends RegisterContext {
   readonly session: () => Session | undefined;
 
   readonly guard: LateWriteGuard;
+  readonly writeSize: WriteSize;
 
   /** Resolves with a living session; rejects only when nobody wants one any more. */
   readonly openSession: () => Promise<Session>;

@@ -1,6 +1,7 @@
 import { onAbort, settledWithin } from "../async/abort.ts";
 import type { PreparedHost } from "../model/host-options.ts";
 import { Entry } from "./entry.ts";
+import { WriteSize } from "./host-writes.ts";
 import { LateWriteGuard } from "./late-write-guard.ts";
 import type { KeeperContext, RegisterContext } from "./register-context.ts";
 import { Registration } from "./registration.ts";
@@ -33,6 +34,7 @@ export class Registrar {
     this.#context = {
       ...context,
       session: () => holder.current,
+      writeSize: new WriteSize(),
       guard: new LateWriteGuard(store, timeoutMs),
       openSession: () => holder.open(),
     };

@@ -7,8 +7,8 @@ import {
   type WaitOptions,
 } from "../arguments.ts";
 import { DiscoveryError } from "../errors.ts";
-import { type HostChanges, updateHost } from "../model/host-options.ts";
-import { kindOf, refuse } from "../model/refuse.ts";
+import { assertRecordSize, type HostChanges, updateHost } from "../model/host-options.ts";
+import { kindOf, refuse, shown } from "../model/refuse.ts";
 import { type Credentials, given } from "./credentials.ts";
 import { closed, type Entry, type RegistrationEvents, type RegistrationState } from "./entry.ts";
 import type { Rotation } from "./public-hosts.ts";
@@ -74,13 +74,13 @@ export class Registration implements AsyncDisposable {
    * ended, and at once with `UNAUTHENTICATED` or `PERMISSION_DENIED` while it goes on trying, since
    * a role can be granted later. An unreachable etcd is waited for.
    */
-  async waitRegistration(options: WaitOptions = {}): Promise<void> {
+  waitRegistration(options: WaitOptions = {}): Promise<void> {
     const signal = optionalSignal(optionsBag(options).signal);
     let stop = () => {};
     const registered = new Promise<void>((resolve, reject) => {
       stop = this.#entry.onFirstRegistered({ resolve, reject });
     });
-    await abortable(registered, signal).finally(() => stop());
+    return abortable(registered, signal).finally(() => stop());
   }
 
   /**
@@ -105,15 +105,20 @@ export class Registration implements AsyncDisposable {
   credentialChanges(options: WaitOptions = {}): AsyncIterableIterator<Credentials> {
     const signal = optionalSignal(optionsBag(options).signal);
     let forget: (() => void) | undefined;
-    const stop = this.#entry.on("credentials", (credentials) => changes.push(credentials));
+    const stops = [
+      this.#entry.on("credentials", (credentials) => changes.push(credentials)),
+      this.#entry.on("state", (state) => {
+        if (state === "closed") changes.end();
+      }),
+    ];
     const changes: Latest<Credentials> = new Latest(() => {
-      stop();
+      for (const stop of stops) stop();
       forget?.();
     });
     const abort = () => changes.end({ reason: signal?.reason });
     if (signal?.aborted) abort();
     else forget = signal && onAbort(signal, abort);
-    void this.#entry.gone.then(() => changes.end());
+    if (this.#entry.ending) changes.end();
     return changes;
   }
 
@@ -122,9 +127,9 @@ export class Registration implements AsyncDisposable {
     event: E,
     listener: (event: RegistrationEvents[E]) => void,
   ): () => void {
-    const name: string = event;
+    const name: unknown = event;
     if (name !== "state" && name !== "credentials") {
-      refuse("event", `must be "state" or "credentials", not ${JSON.stringify(name)}`);
+      refuse("event", `must be "state" or "credentials", not ${shown(name)}`);
     }
     if (typeof listener !== "function") refuse("listener", "must be a function");
     return this.#entry.on(event, listener);
@@ -140,6 +145,7 @@ export class Registration implements AsyncDisposable {
     const signal = optionalSignal(optionsBag(options).signal);
     const entry = this.#entry;
     const updated = updateHost(entry.wanted, changes);
+    if (signal?.aborted) return Promise.reject(signal.reason);
     for (const warning of updated.warnings)
       this.#context.logger.warn(warning, { service: this.service });
     if (entry.ending) return Promise.reject(closed(this.service));
@@ -162,6 +168,11 @@ export class Registration implements AsyncDisposable {
     const signal = optionalSignal(optionsBag(options).signal);
     const wanted = credentialsGiven(credentials);
     const entry = this.#entry;
+    const { user, password } = wanted;
+    assertRecordSize({ ...entry.record, user, password }, () =>
+      user.length > password.length ? "user" : "password",
+    );
+    if (signal?.aborted) return Promise.reject(signal.reason);
     if (entry.ending) return Promise.reject(closed(this.service));
     if (!entry.public) {
       entry.setCredentials(wanted);
@@ -182,9 +193,15 @@ export class Registration implements AsyncDisposable {
    * Leaves gently: marks the host as draining, so that it gets no new work while others live, waits,
    * and unregisters. Aborting ends the wait: the host stays registered, as draining.
    */
-  async drain(options: DrainOptions = {}): Promise<void> {
-    const signal = optionalSignal(optionsBag(options).signal);
-    const delayMs = optionalMilliseconds("delayMs", options.delayMs, 0) ?? 5_000;
+  drain(options: DrainOptions = {}): Promise<void> {
+    const { signal, delayMs } = optionsBag(options);
+    return this.#drain(
+      optionalMilliseconds("delayMs", delayMs, 0) ?? 5_000,
+      optionalSignal(signal),
+    );
+  }
+
+  async #drain(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
     const entry = this.#entry;
     if (!entry.ending && entry.session !== undefined) {

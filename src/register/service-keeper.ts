@@ -5,7 +5,7 @@ import { decodeHost, encodeHost } from "../model/record.ts";
 import type { StoredRecord, WatchChange } from "../store/store.ts";
 import type { Credentials } from "./credentials.ts";
 import { type Entry, isDenied } from "./entry.ts";
-import { hostWrite, maximumHosts, pieces, writePiece } from "./host-writes.ts";
+import { hostWrite, pieces, writePiece } from "./host-writes.ts";
 import { OwnRecords } from "./own-records.ts";
 import { settled, writePrivateHosts } from "./private-hosts.ts";
 import { type Rotation, rotate, writePublicHosts } from "./public-hosts.ts";
@@ -54,7 +54,7 @@ export class ServiceKeeper {
     this.#onEmpty = onEmpty;
     this.#loop = new ReconcileLoop({
       clock: context.store.clock,
-      step: (interrupted) => this.#step(interrupted),
+      step: (interrupted) => this.#fittingStep(interrupted),
       onFailure: (error) => this.#failed(error),
     });
     this.#records = new OwnRecords(context.store, service, {
@@ -158,6 +158,16 @@ export class ServiceKeeper {
     }
   }
 
+  async #fittingStep(interrupted: AbortSignal): Promise<boolean> {
+    try {
+      return await this.#step(interrupted);
+    } catch (error) {
+      const refused = isDiscoveryError(error, "INVALID_ARGUMENT");
+      if (refused && this.context.writeSize.halve()) return true;
+      throw error;
+    }
+  }
+
   async #step(interrupted: AbortSignal): Promise<boolean> {
     await this.#finish([...this.#entries.values()].filter((entry) => entry.ending));
     if (this.#verify) await this.#compare();
@@ -203,10 +213,11 @@ export class ServiceKeeper {
     const session = context.session();
     if (session !== undefined) {
       const marked = leaving.filter(
-        (entry) => entry.stored !== undefined && !entry.record.draining,
+        (entry) => entry.stored !== undefined && (!entry.record.draining || entry.dirty),
       );
       for (const entry of marked) entry.setDraining(true);
-      const marks = pieces(marked.map((entry) => hostWrite(entry))).map((piece) => {
+      const writes = marked.map((entry) => hostWrite(entry));
+      const marks = pieces(writes, context.writeSize).map((piece) => {
         // Carried out late, a mark must not bring back what was deleted meanwhile.
         const conditions = piece.map(({ entry: { uuid, stored } }) => ({
           record: { kind: "host", id: uuid } as const,
@@ -215,13 +226,18 @@ export class ServiceKeeper {
         return writePiece(context, service, piece, { session, conditions });
       });
       // Unmarked is no harm: the record goes all the same, only its followers take it for expired.
-      await Promise.allSettled(marks);
+      for (const mark of await Promise.allSettled(marks)) {
+        if (mark.status === "rejected" && isDiscoveryError(mark.reason, "INVALID_ARGUMENT")) {
+          throw mark.reason;
+        }
+      }
     }
     const written = leaving.filter((entry) => entry.session !== undefined);
     for (const entry of leaving) if (entry.session === undefined) this.#forget(entry);
     const deletions: Promise<void>[] = [];
-    for (let at = 0; at < written.length; at += maximumHosts) {
-      deletions.push(this.#delete(written.slice(at, at + maximumHosts)));
+    const { hosts } = context.writeSize;
+    for (let at = 0; at < written.length; at += hosts) {
+      deletions.push(this.#delete(written.slice(at, at + hosts)));
     }
     await settled(deletions).finally(() => this.#follow());
   }
@@ -237,12 +253,9 @@ export class ServiceKeeper {
         if (unanswered) context.guard.watchOver(service, uuid, revision);
       }
     } catch (error) {
-      // The end of the session has deleted them, or will; and what may not be written is not there.
+      // What may not be written is not there.
       const denied = isDiscoveryError(error) && isDenied(error);
-      const perhapsThere = entries.some(
-        ({ session, registered }) => session?.ended.aborted === false && (registered || !denied),
-      );
-      if (perhapsThere) throw error;
+      if (!denied || entries.some(({ registered }) => registered)) throw error;
     }
     for (const entry of entries) this.#forget(entry);
   }
@@ -257,10 +270,11 @@ export class ServiceKeeper {
   async #compare(): Promise<void> {
     const attempted = [...this.#entries.values()].filter((entry) => entry.session !== undefined);
     const ids = attempted.map((entry) => entry.uuid);
-    const { store, timeoutMs } = this.context;
+    const { context } = this;
+    const { store, timeoutMs } = context;
     const listing = await store.read(
       this.service,
-      { info: true, hosts: ids.length > 50 ? "all" : ids },
+      { info: true, hosts: ids.length > context.writeSize.hosts ? "all" : ids },
       { timeoutMs },
     );
     this.#verify = false;

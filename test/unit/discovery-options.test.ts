@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 
 import { checkOptions, type DiscoveryOptions } from "../../src/discovery-options.ts";
+import { makeCertificates } from "../support/certificates.ts";
 import { Discovery } from "../../src/discovery.ts";
 import type { Logger } from "../../src/logger.ts";
 import { memoryStore } from "../../src/testing/index.ts";
@@ -105,6 +106,36 @@ test("a password that would go over the network in the clear is warned of", () =
   connection({ endpoints: ["http://a:1"], auth, logger });
   expect(warnings).toHaveLength(1);
   expect(warnings.join()).not.toContain("secret");
+});
+
+test("an authority that Node would pass over is refused", async () => {
+  const {
+    ca: { cert: authority },
+  } = await makeCertificates();
+  for (const ca of [authority.slice(0, authority.length / 2), `${authority}${authority.slice(0, authority.length / 2)}`]) {
+    expect(() => connection({ endpoints: ["https://a:1"], tls: { ca } })).toThrow(/^tls.ca:/);
+  }
+  connection({ endpoints: ["https://a:1"], tls: { ca: `${authority}\n${authority}` } });
+});
+
+test("wrong variables are refused by their own names", () => {
+  vi.stubEnv("ETCD_HOSTS", "ftp://a:1");
+  expect(() => connection()).toThrow(/^ETCD_HOSTS:/);
+  vi.stubEnv("ETCD_HOSTS", "a:1");
+  vi.stubEnv("ETCD_CACERT", "/does/not/exist");
+  expect(() => connection()).toThrow(/^ETCD_CACERT:/);
+});
+
+test("signals that cannot be caught, or are none, are refused, and none is listened for", async () => {
+  const discovery = new Discovery({ store: memoryStore() });
+  for (const signal of ["NOPE", 5, null, "SIGKILL", "toString"]) {
+    expect(() => discovery.closeOn("SIGTERM", signal as never)).toThrow(/^signals:/);
+  }
+  expect(() => discovery.closeOn()).toThrow(/^signals:/);
+  expect(process.listenerCount("SIGTERM")).toBe(0);
+  discovery.closeOn("SIGTERM");
+  await discovery.close();
+  expect(process.listenerCount("SIGTERM")).toBe(0);
 });
 
 test("a logger that throws changes nothing", () => {

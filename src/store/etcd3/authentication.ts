@@ -93,7 +93,7 @@ export class Authentication {
     if (now - this.#signedInAt >= lastingMs) this.#backoff.reset();
     this.#refusal = undefined;
     try {
-      const user = typeof this.#user === "function" ? await this.#user() : this.#user;
+      const user = typeof this.#user === "function" ? await asked(this.#user) : this.#user;
       const token = user === undefined ? undefined : await this.#token(user);
       this.#signedInAt = this.#clock.now();
       this.#metadata = token === undefined ? anonymous : { ...anonymous, token };
@@ -125,4 +125,20 @@ export class Authentication {
       );
     }
   }
+}
+
+/** The user that a function names, which is not ours and may do anything. */
+async function asked(source: () => User | Promise<User>): Promise<User> {
+  let user: Partial<User> | null | undefined;
+  try {
+    user = await source();
+  } catch (cause) {
+    throw new DiscoveryError("UNAUTHENTICATED", "the function given as `auth` failed", { cause });
+  }
+  const { username, password } = user ?? {};
+  if (typeof username !== "string" || typeof password !== "string") {
+    const message = "the function given as `auth` must return { username, password }, two strings";
+    throw new DiscoveryError("UNAUTHENTICATED", message);
+  }
+  return { username, password };
 }

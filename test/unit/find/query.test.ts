@@ -1,4 +1,6 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
+import { Discovery } from "../../../src/discovery.ts";
 import type { MalformedRecord } from "../../../src/find/find-context.ts";
 import { HostPromise } from "../../../src/find/host-promise.ts";
 import type { LookupContext } from "../../../src/find/lookup.ts";
@@ -423,4 +425,26 @@ describe("refused arguments throw at once", () => {
     );
     await found;
   });
+});
+
+test("a refused argument of one().url() throws, and its lookup ends nobody's process", async () => {
+  const unhandled: unknown[] = [];
+  const listener = (reason: unknown) => unhandled.push(reason);
+  process.on("unhandledRejection", listener);
+  const discovery = new Discovery({ store: memoryStore() });
+  expect(() =>
+    discovery
+      .get("none")
+      .one()
+      .url(5 as never),
+  ).toThrow(/^scheme/);
+  expect(() =>
+    discovery
+      .get("none")
+      .first()
+      .privateUrl("http", 5 as never),
+  ).toThrow(/^path/);
+  for (let turns = 0; turns < 5; turns += 1) await turn();
+  process.off("unhandledRejection", listener);
+  expect(unhandled).toEqual([]);
 });

@@ -174,7 +174,8 @@ describe("staying registered", () => {
     const clock = manualClock();
     const store = memoryStore({ clock });
     const client = store.connect();
-    const registration = discover({ store: client }).register("api", privateHost);
+    const discovery = discover({ store: client });
+    const registration = discovery.register("api", privateHost);
     await clock.advance(1);
     const [host] = (await recordsOf(store, "api")).hosts;
     if (host === undefined) throw new Error("not registered");
@@ -183,6 +184,9 @@ describe("staying registered", () => {
     client.kill();
     await clock.advance(10_000);
     expect((await recordsOf(store, "api")).hosts).toEqual([]);
+    const closed = discovery.close();
+    await clock.advance(10_000);
+    await closed;
   });
 
   test("an operator's order to drain is kept until update({ draining: false })", async () => {
@@ -469,4 +473,74 @@ test("a write that got no answer and is carried out after the end does not bring
   await clock.advance(1_000);
   await closed;
   expect(clock.timers).toBe(0);
+});
+
+describe("refusing", () => {
+  test("everything wrong at once, by a throw that names it", async () => {
+    const registration = discover({ store: memoryStore() }).register("api", publicHost("u", "p"));
+    const wrong: [string, () => unknown][] = [
+      ["options", () => registration.waitRegistration(null as never)],
+      ["signal", () => registration.waitRegistration({ signal: 1 as never })],
+      ["delayMs", () => registration.drain({ delayMs: -1 })],
+      ["options", () => registration.drain(null as never)],
+      ["event", () => registration.on(1n as never, () => {})],
+      ["listener", () => registration.on("state", 1 as never)],
+      ["user", () => registration.rotateCredentials({ user: 1 as never, password: "p" })],
+      [
+        "password",
+        () => registration.rotateCredentials({ user: "u", password: "x".repeat(70_000) }),
+      ],
+      ["metadata", () => registration.update({ metadata: { a: "x".repeat(70_000) } })],
+    ];
+    for (const [field, call] of wrong) {
+      expect(call).toThrow(
+        expect.objectContaining({
+          code: "INVALID_ARGUMENT",
+          message: expect.stringMatching(`^${field}:`) as string,
+        }),
+      );
+    }
+  });
+
+  test("a change with an aborted signal is not made", async () => {
+    const store = memoryStore();
+    const registration = discover({ store }).register("api", publicHost("u", "p"));
+    await registration.waitRegistration();
+    const signal = AbortSignal.abort(new Error("enough"));
+    await expect(registration.update({ weight: 9 }, { signal })).rejects.toBe(signal.reason);
+    await expect(
+      registration.rotateCredentials({ user: "u", password: "new" }, { signal }),
+    ).rejects.toBe(signal.reason);
+    await registration.update({ shard: "s" });
+    expect((await recordsOf(store, "api")).hosts).toMatchObject([
+      { shard: "s", weight: undefined, password: "p" },
+    ]);
+  });
+});
+
+test("a listener given twice is two, each with its own undo", async () => {
+  const registration = discover({ store: memoryStore() }).register("api", privateHost);
+  let calls = 0;
+  const listener = () => (calls += 1);
+  const undo = registration.on("state", listener);
+  registration.on("state", listener);
+  undo();
+  await registration.waitRegistration();
+  expect(calls).toBe(1);
+});
+
+test("credential changes end with the registration, also while the store is away", async () => {
+  const clock = manualClock();
+  const store = memoryStore({ clock });
+  const registration = discover({ store, timeoutMs: 100 }).register("api", publicHost("u", "p"));
+  await clock.advance(10);
+  const next = registration.credentialChanges().next();
+  store.outage(true);
+  const ended = registration.unregister();
+  await clock.advance(200);
+  await ended;
+  expect(await next).toEqual({ done: true, value: undefined });
+  expect(await registration.credentialChanges().next()).toEqual({ done: true, value: undefined });
+  store.outage(false);
+  await clock.advance(2_000);
 });
