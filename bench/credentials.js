@@ -45,6 +45,9 @@ async function measured({ etcd: { endpoint }, rounds }, spread) {
         const agreedAt = await until(() => agreed(observer, service), {
           what: "one password",
           everyMs: 20,
+        }).catch((error) => {
+          console.log(`${processes * spread} Discoveries: ${error.message}`);
+          return Infinity;
         });
         seconds.push((agreedAt - Math.min(...started.map(Number))) / 1_000);
         writes.push(Math.max(...(await bare.writes(service))));
