@@ -64,8 +64,8 @@ export class Entry {
   readonly service: string;
   readonly uuid: string;
 
-  /** Whether its owner brought credentials of its own, which are announced at the first registration. */
-  readonly announces: boolean;
+  /** Whether its owner brought credentials that are still to be announced, with the first registration. */
+  announces: boolean;
 
   /** Settled when nothing of this entry is, or can come, on the store any more. */
   readonly gone: Promise<void>;

@@ -24,12 +24,9 @@ interface InfoWrite {
   readonly record: InfoRecord | undefined;
 }
 
-/**
- * Writes the public hosts that are due, and the service's info with them where that is their
- * business. Returns false if another round is needed because somebody else was first.
- */
-export async function writePublicHosts(keeper: ServiceKeeper, session: Session): Promise<boolean> {
-  if (keeper.wanted(true).length === 0) return true;
+/** Writes the public hosts that are due, and the service's info with them where that is their business. */
+export async function writePublicHosts(keeper: ServiceKeeper, session: Session): Promise<void> {
+  if (keeper.wanted(true).length === 0 || keeper.unsettled) return;
   // Hosts that brought no credentials of their own take the service's.
   if (keeper.credentials !== undefined) keeper.adopt(keeper.credentials);
   const announcer = keeper.due(true).findLast((entry) => !entry.registered && entry.announces);
@@ -38,8 +35,8 @@ export async function writePublicHosts(keeper: ServiceKeeper, session: Session):
 
   const due = keeper.due(true);
   const info = infoWrite(keeper, due, announcer);
-  if (due.length === 0 && info.record === undefined) return true;
-  return writeAll(
+  if (due.length === 0 && info.record === undefined) return;
+  await writeAll(
     keeper,
     session,
     due.map((entry) => hostWrite(entry)),
@@ -99,6 +96,7 @@ function infoWrite(
   return { conditions, record: undefined };
 }
 
+/** Returns false if somebody else was first, and another try makes sense once that has settled. */
 async function writeAll(
   keeper: ServiceKeeper,
   session: Session,
@@ -110,10 +108,14 @@ async function writeAll(
   const info = record && encodeInfo(record);
   const result = await writePiece(context, service, first, { session, conditions, info });
   if (!result.applied) {
-    keeper.see(result.current.info, result.current.revision);
+    keeper.settle(result.current.info, result.current.revision);
     return false;
   }
-  if (record !== undefined) keeper.info = writtenInfo(record, result.revision);
+  if (record !== undefined) {
+    keeper.info = writtenInfo(record, result.revision);
+    // All of them: whoever was not the newest has taken the newest credentials already.
+    for (const { entry } of hosts) entry.announces = false;
+  }
   for (const { entry } of hosts) entry.infoDirty = false;
   const written = keeper.info;
   const later = written === undefined ? [] : [unchanged(written)];
@@ -123,7 +125,7 @@ async function writeAll(
       const outcome = await writePiece(context, service, piece, { session, conditions: later });
       if (outcome.applied) return;
       applied = false;
-      keeper.see(outcome.current.info, outcome.current.revision);
+      keeper.settle(outcome.current.info, outcome.current.revision);
     }),
   );
   return applied;

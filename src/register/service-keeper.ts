@@ -45,7 +45,9 @@ export class ServiceKeeper {
   readonly #rotations: Rotation[] = [];
   #verify = false;
   #verifiedAt = 0;
-  #settling: { readonly since: number; cancel: CancelTimer } | undefined;
+  #settling:
+    | { readonly since: number; readonly revision: number; readonly cancel: CancelTimer }
+    | undefined;
   #undoTimer: CancelTimer | undefined;
 
   constructor(service: string, context: KeeperContext, onEmpty: () => void) {
@@ -147,6 +149,35 @@ export class ServiceKeeper {
     return info;
   }
 
+  /** Somebody is changing the info: until it has settled nothing is written that depends on it. */
+  get unsettled(): boolean {
+    return this.#settling !== undefined;
+  }
+
+  /** Takes note of the info, as {@link see}, once nothing newer has been heard of for a moment. */
+  settle(stored: StoredRecord | undefined, revision: number): void {
+    if (stored !== undefined && this.info?.value !== undefined && !this.unsettled) {
+      // A repair has touched it: the very same info.
+      if (Buffer.compare(stored.value, this.info.value) === 0) {
+        this.info = { ...this.info, revision: stored.revision };
+        return;
+      }
+    }
+    const { clock } = this.context.store;
+    const since = this.#settling?.since ?? clock.now();
+    this.#settling?.cancel();
+    const left = since + settleAtMostMs - clock.now();
+    const cancel = clock.setTimeout(
+      () => {
+        this.#settling = undefined;
+        this.see(stored, revision);
+        this.#loop.wake();
+      },
+      Math.max(0, Math.min(settleMs, left)),
+    );
+    this.#settling = { since, revision, cancel };
+  }
+
   /** From now on these are the credentials of all public hosts here, but of those yet to announce their own. */
   adopt({ user, password }: Credentials, by?: Entry): void {
     const credentials = { user, password };
@@ -175,15 +206,13 @@ export class ServiceKeeper {
     if (!this.#hasWork()) return false;
     const session = await abortable(this.context.openSession(), interrupted);
     try {
-      const publicHosts = writePublicHosts(this, session);
-      const privateHosts = writePrivateHosts(this, session);
-      await settled([publicHosts, privateHosts]);
-      const rotation = this.#rotations[0];
+      await settled([writePublicHosts(this, session), writePrivateHosts(this, session)]);
+      const rotation = this.unsettled ? undefined : this.#rotations[0];
       if (rotation !== undefined && (await rotate(this, session, rotation))) {
         this.#rotations.shift();
       }
       this.#follow();
-      return !(await publicHosts) || this.#hasWork();
+      return this.#hasWork();
     } catch (error) {
       // It may have been carried out all the same, so the next step looks before it writes.
       this.#verify = true;
@@ -195,15 +224,16 @@ export class ServiceKeeper {
     for (let i = this.#rotations.length - 1; i >= 0; i -= 1) {
       if (this.#rotations[i]?.over === true) this.#rotations.splice(i, 1);
     }
-    if (this.due(true).length > 0 || this.due(false).length > 0) return true;
+    if (this.due(false).length > 0) return true;
     if ([...this.#entries.values()].some((entry) => entry.observed !== undefined || entry.ending)) {
       return true;
     }
-    if (this.#rotations.length > 0) return true;
-    if (this.info === undefined || this.#entries.size === 0) return false;
-    return this.wanted(true).length > 0
-      ? !serves(this.info, this.credentials)
-      : this.info.value === undefined;
+    const publicHosts = this.wanted(true).length;
+    if (publicHosts === 0)
+      return this.#entries.size > 0 && this.info?.value === undefined && this.info !== undefined;
+    if (this.unsettled) return false;
+    if (this.due(true).length > 0 || this.#rotations.length > 0) return true;
+    return this.info !== undefined && !serves(this.info, this.credentials);
   }
 
   /** Takes ended entries off the store: marks them as leaving, so that others know why, then deletes them. */
@@ -335,24 +365,7 @@ export class ServiceKeeper {
       return;
     }
     if (revision <= (this.info?.revision ?? 0)) return;
-    this.#settle(stored, revision);
-  }
-
-  #settle(stored: StoredRecord | undefined, revision: number): void {
-    const { clock } = this.context.store;
-    const since = this.#settling?.since ?? clock.now();
-    this.#settling?.cancel();
-    const left = since + settleAtMostMs - clock.now();
-    const cancel = clock.setTimeout(
-      () => {
-        this.#settling = undefined;
-        if (revision <= (this.info?.revision ?? 0)) return;
-        this.see(stored, revision);
-        this.#loop.wake();
-      },
-      Math.max(0, Math.min(settleMs, left)),
-    );
-    this.#settling = { since, cancel };
+    if (revision > (this.#settling?.revision ?? 0)) this.settle(stored, revision);
   }
 
   #follow(): void {
