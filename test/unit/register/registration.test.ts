@@ -84,10 +84,22 @@ describe("registering", () => {
     });
   });
 
-  test("twenty that start together with different passwords end with one", async () => {
+  test("twenty that start together with different passwords end with one, in three writes each at most", async () => {
     const store = memoryStore();
+    const writes = new Map<string, number>();
+    const counting = () => {
+      const client = store.connect();
+      const write = client.write.bind(client);
+      client.write = (asked, options) => {
+        for (const change of asked.changes) {
+          if (change.kind === "put-host") writes.set(change.id, (writes.get(change.id) ?? 0) + 1);
+        }
+        return write(asked, options);
+      };
+      return client;
+    };
     const registrations = Array.from({ length: 20 }, (_, i) =>
-      discover({ store }).register("api", publicHost("u", `p${i}`)),
+      discover({ store: counting() }).register("api", publicHost("u", `p${i}`)),
     );
     await Promise.all(registrations.map((registration) => registration.waitRegistration()));
     await eventually(async () => {
@@ -96,6 +108,8 @@ describe("registering", () => {
       expect(hosts.length).toBe(20);
       expect(new Set(registrations.map((one) => one.credentials().password)).size).toBe(1);
     }, 2_000);
+    expect(writes.size).toBe(20);
+    expect(Math.max(...writes.values())).toBeLessThanOrEqual(3);
   });
 
   test("a private host never wipes a public info while a public host lives, and replaces it when none is left", async () => {
