@@ -1,24 +1,22 @@
 // @ts-check
 // The floor: the channel alone. The requests are those of the library, the answers are not decoded.
-import {
-  Compare_CompareTarget,
-  KeyValueSchema,
-  KV,
-  Lease,
-  Watch,
-  WatchProgressRequestSchema,
-} from "../dist/store/etcd3/gen/etcd_pb.js";
-import { fromBinary } from "@bufbuild/protobuf";
+import { Compare_CompareTarget, KeyValue } from "../dist/store/etcd3/gen/etcd.js";
 import { Http2Channel } from "../dist/store/etcd3/http2-channel.js";
 import { oneKey, prefixRange } from "../dist/store/etcd3/keys.js";
+import * as methods from "../dist/store/etcd3/methods.js";
 import { hostRecord } from "./host-record.js";
 import { hostKey, hostsPrefix, infoKey } from "../dist/model/keys.js";
 
-/** A message without fields: whatever comes is passed over as unknown. */
-const nothing = WatchProgressRequestSchema;
-const undecodedTxn = { ...KV.method.txn, output: nothing };
-const undecodedPut = { ...KV.method.put, output: nothing };
-const undecodedWatch = { ...Watch.method.watch, output: nothing };
+/** Passes over whatever comes. */
+const undecoded = {
+  /** @param {import("@bufbuild/protobuf/wire").BinaryReader} reader */
+  decode(reader) {
+    reader.pos = reader.len;
+  },
+};
+const undecodedTxn = { ...methods.txn, answer: undecoded };
+const undecodedPut = { ...methods.put, answer: undecoded };
+const undecodedWatch = { ...methods.watch, answer: undecoded };
 
 const options = { deadlineMs: 10_000, metadata: { hasleader: "true" } };
 
@@ -34,7 +32,7 @@ export class Bare {
 
   /** Makes the lease that hosts are registered under. */
   async open() {
-    await this.#channel.unary(Lease.method.leaseGrant, { ID: this.#lease, TTL: 600n }, options);
+    await this.#channel.unary(methods.leaseGrant, { ID: this.#lease, TTL: 600n }, options);
   }
 
   /**
@@ -47,10 +45,9 @@ export class Bare {
       oneKey(infoKey("", service)),
       { ...prefixRange(hostsPrefix("", service)), limit: 1_000n },
     ];
-    const success = ranges.map((value) => ({
-      request: { case: /** @type {const} */ ("requestRange"), value },
-    }));
-    await this.#channel.unary(undecodedTxn, { success }, options);
+    const success = ranges.map((range) => ({ requestRange: range }));
+    const request = { compare: [], success, failure: [] };
+    await this.#channel.unary(undecodedTxn, request, options);
   }
 
   /**
@@ -64,24 +61,14 @@ export class Bare {
     const value = Buffer.from(hostRecord(service, id));
     const host = { key: Buffer.from(hostKey("", service, id)), value, lease: this.#lease };
     const info = oneKey(infoKey("", service));
-    /** @type {import("@bufbuild/protobuf").MessageInitShape<typeof import("../dist/store/etcd3/gen/etcd_pb.js").TxnRequestSchema>} */
     const ifNoInfo = {
-      compare: [
-        {
-          ...info,
-          target: Compare_CompareTarget.MOD,
-          targetUnion: { case: "modRevision", value: 0n },
-        },
-      ],
-      success: [{ request: { case: "requestPut", value: { key: info.key, value } } }],
-      failure: [{ request: { case: "requestRange", value: info } }],
+      compare: [{ target: Compare_CompareTarget.MOD, key: info.key, modRevision: 0n }],
+      success: [{ requestPut: { key: info.key, value } }],
+      failure: [{ requestRange: info }],
     };
-    /** @type {import("@bufbuild/protobuf").MessageInitShape<typeof import("../dist/store/etcd3/gen/etcd_pb.js").TxnRequestSchema>["success"]} */
-    const success = [
-      { request: { case: "requestPut", value: host } },
-      { request: { case: "requestTxn", value: ifNoInfo } },
-    ];
-    const registered = this.#channel.unary(undecodedTxn, { success }, options);
+    const success = [{ requestPut: host }, { requestTxn: ifNoInfo }];
+    const request = { compare: [], success, failure: [] };
+    const registered = this.#channel.unary(undecodedTxn, request, options);
     return async () => {
       await registered;
       await this.#channel.unary(undecodedPut, host, options);
@@ -109,8 +96,8 @@ export class Bare {
           ended: reject,
         },
       );
-      const value = { ...prefixRange(hostsPrefix("", service)), watchId: 1n, fragment: true };
-      stream.send({ requestUnion: { case: "createRequest", value } });
+      const range = prefixRange(hostsPrefix("", service));
+      stream.send({ createRequest: { ...range, watchId: 1n, fragment: true } });
     });
   }
 
@@ -121,7 +108,7 @@ export class Bare {
    */
   async count(service) {
     const range = { ...prefixRange(hostsPrefix("", service)), countOnly: true };
-    return Number((await this.#channel.unary(KV.method.range, range, options)).count);
+    return Number((await this.#channel.unary(methods.range, range, options)).count);
   }
 
   /**
@@ -131,14 +118,12 @@ export class Bare {
    */
   async writes(service) {
     const range = { ...prefixRange(hostsPrefix("", service)), keysOnly: true };
-    const { kvs } = await this.#channel.unary(KV.method.range, range, options);
-    return kvs.map((kv) => Number(fromBinary(KeyValueSchema, kv).version));
+    const { kvs } = await this.#channel.unary(methods.range, range, options);
+    return kvs.map((kv) => Number(KeyValue.decode(kv).version));
   }
 
   async close() {
-    await this.#channel
-      .unary(Lease.method.leaseRevoke, { ID: this.#lease }, options)
-      .catch(() => {});
+    await this.#channel.unary(methods.leaseRevoke, { ID: this.#lease }, options).catch(() => {});
     await this.#channel.close();
   }
 }

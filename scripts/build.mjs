@@ -10,7 +10,7 @@ import {
   rmSync,
   statSync,
 } from "node:fs";
-import { dirname, extname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(import.meta.dirname);
@@ -40,13 +40,6 @@ try {
     cwd: root,
     stdio: "inherit",
   });
-
-  // tsc reads the declarations of the generated messages, but emits neither them nor their code.
-  const generated = join("store", "etcd3", "gen");
-  for (const path of files(join(root, "src", generated))) {
-    if (![".js", ".ts"].includes(extname(path))) continue;
-    cpSync(join(root, "src", generated, path), join(fresh, generated, path));
-  }
 
   const built = new Set(files(fresh));
   for (const path of files(dist)) if (!built.has(path)) rmSync(join(dist, path));

@@ -6,12 +6,12 @@ import { createServer as createTcpServer, type AddressInfo, type Socket } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer as createTlsServer } from "node:tls";
-import { create, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, inject, onTestFinished, test, vi } from "vitest";
 import type { Clock } from "../../src/async/clock.ts";
-import { KV, Lease, PutResponseSchema } from "../../src/store/etcd3/gen/etcd_pb.js";
+import { PutResponse } from "../../src/store/etcd3/gen/etcd.ts";
 import { GrpcError, GrpcStatus } from "../../src/store/etcd3/grpc-error.ts";
 import { Http2Channel, type Http2ChannelOptions } from "../../src/store/etcd3/http2-channel.ts";
+import * as methods from "../../src/store/etcd3/methods.ts";
 import { manualClock } from "../../src/testing/manual-clock.ts";
 import { type Certificates, makeCertificates } from "../support/certificates.ts";
 import { eventually } from "../support/eventually.ts";
@@ -20,10 +20,7 @@ import { type Script, ScriptedGrpcServer } from "../support/scripted-grpc-server
 
 /** What the channel of our own promises beyond the seam, and `@grpc/grpc-js` does not. */
 
-const putResponse = toBinary(
-  PutResponseSchema,
-  create(PutResponseSchema, { header: { revision: 7n } }),
-);
+const putResponse = PutResponse.encode({ header: { clusterId: 1n, revision: 7n } }).finish();
 
 const deadlineMs = 5_000;
 
@@ -46,7 +43,7 @@ async function proxied(origin: string): Promise<FreezableProxy> {
 }
 
 const put = (channel: Http2Channel, options: { deadlineMs?: number; signal?: AbortSignal } = {}) =>
-  channel.unary(KV.method.put, { key: Buffer.from("key") }, { deadlineMs, ...options });
+  channel.unary(methods.put, { key: Buffer.from("key") }, { deadlineMs, ...options });
 
 const failureOf = (call: Promise<unknown>): Promise<GrpcError> =>
   call.then(
@@ -62,7 +59,7 @@ const failureOf = (call: Promise<unknown>): Promise<GrpcError> =>
 function keepAlive(channel: Http2Channel) {
   const ends: GrpcError[] = [];
   const duplex = channel.duplex(
-    Lease.method.leaseKeepAlive,
+    methods.leaseKeepAlive,
     { connectTimeoutMs: 5_000 },
     { message() {}, ended: (error) => ends.push(error) },
   );
@@ -332,15 +329,15 @@ describe("what stays behind", () => {
   test("an open stream, its connection and its timers do not keep the process alive", async () => {
     const channel = open({ origin: inject("etcd") });
     const sockets = () =>
-      process.getActiveResourcesInfo().filter((name) => /^TCP/.test(name)).length;
+      process.getActiveResourcesInfo().filter((name) => name.startsWith("TCP")).length;
     const timers = () =>
       process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
     // What earlier tests had open takes a moment to go.
     await eventually(() => sockets() === 0);
     const timersBefore = timers();
     const { ends } = keepAlive(channel);
-    await channel.unary(KV.method.range, { key: Buffer.from("k") }, { deadlineMs });
-    const call = channel.unary(KV.method.range, { key: Buffer.from("k") }, { deadlineMs });
+    await channel.unary(methods.range, { key: Buffer.from("k") }, { deadlineMs });
+    const call = channel.unary(methods.range, { key: Buffer.from("k") }, { deadlineMs });
     expect(sockets()).toBe(0);
     expect(timers()).toBe(timersBefore);
     await call;

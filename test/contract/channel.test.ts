@@ -1,24 +1,21 @@
 import { getEventListeners } from "node:events";
 import { constants } from "node:http2";
 import { createServer } from "node:net";
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { WireType } from "@bufbuild/protobuf/wire";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 import type { Channel } from "../../src/store/etcd3/channel.ts";
 import {
-  KeyValueSchema,
-  KV,
-  Lease,
-  LeaseKeepAliveRequestSchema,
-  LeaseKeepAliveResponseSchema,
-  type LeaseKeepAliveResponse,
-  PutResponseSchema,
-  RangeRequestSchema,
-  Watch,
+  KeyValue,
+  LeaseKeepAliveRequest,
+  LeaseKeepAliveResponse,
+  PutResponse,
+  RangeRequest,
+  RangeResponse,
   type WatchResponse,
-} from "../../src/store/etcd3/gen/etcd_pb.js";
+} from "../../src/store/etcd3/gen/etcd.ts";
 import { GrpcError, GrpcStatus } from "../../src/store/etcd3/grpc-error.ts";
 import { Http2Channel } from "../../src/store/etcd3/http2-channel.ts";
+import * as methods from "../../src/store/etcd3/methods.ts";
 import { eventually } from "../support/eventually.ts";
 import { GrpcJsChannel } from "../support/grpc-js-channel.ts";
 import {
@@ -34,10 +31,7 @@ const subjects = [
 ] as const;
 
 /** What an answer decodes from in the scripted tests: `revision` 7. */
-const putResponse = toBinary(
-  PutResponseSchema,
-  create(PutResponseSchema, { header: { revision: 7n } }),
-);
+const putResponse = PutResponse.encode({ header: { clusterId: 1n, revision: 7n } }).finish();
 
 const deadlineMs = 5_000;
 const connectTimeoutMs = 5_000;
@@ -64,7 +58,7 @@ describe.each(subjects)("a channel: $name", ({ isOurs, make }) => {
 
   function put(channel: Channel, options: { signal?: AbortSignal; deadlineMs?: number } = {}) {
     return channel.unary(
-      KV.method.put,
+      methods.put,
       { key: Buffer.from("key"), value: Buffer.from("value") },
       { deadlineMs, ...options },
     );
@@ -80,10 +74,14 @@ describe.each(subjects)("a channel: $name", ({ isOurs, make }) => {
   }
 
   /** A keepalive stream, and all that it told. */
-  function keepAlive(channel: Channel, options = { connectTimeoutMs }) {
+  function keepAlive(
+    channel: Channel,
+    options = { connectTimeoutMs },
+    method = methods.leaseKeepAlive,
+  ) {
     const messages: LeaseKeepAliveResponse[] = [];
     const ends: GrpcError[] = [];
-    const duplex = channel.duplex(Lease.method.leaseKeepAlive, options, {
+    const duplex = channel.duplex(method, options, {
       message: (message) => messages.push(message),
       ended: (error) => ends.push(error),
     });
@@ -91,13 +89,10 @@ describe.each(subjects)("a channel: $name", ({ isOurs, make }) => {
   }
 
   const alive = (id: number) =>
-    toBinary(
-      LeaseKeepAliveResponseSchema,
-      create(LeaseKeepAliveResponseSchema, { ID: BigInt(id) }),
-    );
+    LeaseKeepAliveResponse.encode({ ID: BigInt(id), TTL: 10n }).finish();
 
   const idOf = (message: Uint8Array | undefined) =>
-    message && fromBinary(LeaseKeepAliveRequestSchema, message).ID;
+    message && LeaseKeepAliveRequest.decode(message).ID;
 
   describe("with etcd", () => {
     const prefix = `/channel-test/${isOurs ? "ours" : "grpc-js"}-${process.pid}/`;
@@ -106,17 +101,13 @@ describe.each(subjects)("a channel: $name", ({ isOurs, make }) => {
     test("puts and gets", async () => {
       const channel = open(inject("etcd"));
       const { header } = await channel.unary(
-        KV.method.put,
+        methods.put,
         { key: key("a"), value: Buffer.from("1") },
         { deadlineMs },
       );
-      const { kvs, count } = await channel.unary(
-        KV.method.range,
-        { key: key("a") },
-        { deadlineMs },
-      );
+      const { kvs, count } = await channel.unary(methods.range, { key: key("a") }, { deadlineMs });
       expect(count).toBe(1n);
-      const record = fromBinary(KeyValueSchema, kvs[0] ?? Buffer.alloc(0));
+      const record = KeyValue.decode(kvs[0] ?? Buffer.alloc(0));
       expect(Buffer.from(record.value).toString()).toBe("1");
       expect(record.modRevision).toBe(header?.revision);
     });
@@ -127,7 +118,7 @@ describe.each(subjects)("a channel: $name", ({ isOurs, make }) => {
       await Promise.all(
         names.map((name) =>
           channel.unary(
-            KV.method.put,
+            methods.put,
             { key: key(name), value: Buffer.from(name) },
             { deadlineMs: 20_000 },
           ),
@@ -135,10 +126,8 @@ describe.each(subjects)("a channel: $name", ({ isOurs, make }) => {
       );
       const values = await Promise.all(
         names.map(async (name) => {
-          const { kvs } = await channel.unary(KV.method.range, { key: key(name) }, { deadlineMs });
-          return Buffer.from(
-            fromBinary(KeyValueSchema, kvs[0] ?? Buffer.alloc(0)).value,
-          ).toString();
+          const { kvs } = await channel.unary(methods.range, { key: key(name) }, { deadlineMs });
+          return Buffer.from(KeyValue.decode(kvs[0] ?? Buffer.alloc(0)).value).toString();
         }),
       );
       expect(values).toEqual(names);
@@ -149,23 +138,24 @@ describe.each(subjects)("a channel: $name", ({ isOurs, make }) => {
       const value = Buffer.alloc(1_000_000, "x");
       for (let index = 0; index < 5; index += 1) {
         await channel.unary(
-          KV.method.put,
+          methods.put,
           { key: key(`big/${index}`), value },
           { deadlineMs: 20_000 },
         );
       }
       const range = { key: key("big/"), rangeEnd: key("big0") };
-      const { kvs } = await channel.unary(KV.method.range, range, { deadlineMs: 20_000 });
-      expect(kvs.map((kv) => fromBinary(KeyValueSchema, kv).value.length)).toEqual(
+      const { kvs } = await channel.unary(methods.range, range, { deadlineMs: 20_000 });
+      expect(kvs.map((kv) => KeyValue.decode(kv).value.length)).toEqual(
         Array.from({ length: 5 }, () => value.length),
       );
-      await channel.unary(KV.method.deleteRange, range, { deadlineMs });
+      const success = [{ requestDeleteRange: range }];
+      await channel.unary(methods.txn, { compare: [], success, failure: [] }, { deadlineMs });
     });
 
     test("tells etcd's own status and words", async () => {
       const channel = open(inject("etcd"));
       const error = await failureOf(
-        channel.unary(Lease.method.leaseRevoke, { ID: 4711n }, { deadlineMs }),
+        channel.unary(methods.leaseRevoke, { ID: 4711n }, { deadlineMs }),
       );
       expect(error.status).toBe(GrpcStatus.NOT_FOUND);
       expect(error.message).toBe("etcdserver: requested lease not found");
@@ -177,32 +167,21 @@ describe.each(subjects)("a channel: $name", ({ isOurs, make }) => {
       const messages: WatchResponse[] = [];
       const ends: GrpcError[] = [];
       const watch = channel.duplex(
-        Watch.method.watch,
+        methods.watch,
         { connectTimeoutMs },
         { message: (message) => messages.push(message), ended: (error) => ends.push(error) },
       );
       watch.send({
-        requestUnion: {
-          case: "createRequest",
-          value: { key: key("w"), watchId: 5n },
-        },
+        createRequest: { key: key("w"), watchId: 5n },
       });
       await eventually(() => messages[0]?.created ?? false);
-      await channel.unary(
-        KV.method.put,
-        { key: key("w"), value: Buffer.from("2") },
-        { deadlineMs },
-      );
+      await channel.unary(methods.put, { key: key("w"), value: Buffer.from("2") }, { deadlineMs });
       const event = await eventually(() => messages[1]?.events[0] ?? false);
       expect(Buffer.from(event.kv?.value ?? []).toString()).toBe("2");
       watch.cancel();
       watch.cancel();
       watch.send({});
-      await channel.unary(
-        KV.method.put,
-        { key: key("w"), value: Buffer.from("3") },
-        { deadlineMs },
-      );
+      await channel.unary(methods.put, { key: key("w"), value: Buffer.from("3") }, { deadlineMs });
       expect(messages).toHaveLength(2);
       expect(ends).toEqual([]);
     });
@@ -216,7 +195,7 @@ describe.each(subjects)("a channel: $name", ({ isOurs, make }) => {
         await call.answer(putResponse);
       });
       const request = { key: Buffer.from("k"), limit: 3n };
-      await channel.unary(KV.method.range, request, {
+      await channel.unary(methods.range, request, {
         deadlineMs,
         metadata: { hasleader: "true", token: "abc.1" },
       });
@@ -234,7 +213,7 @@ describe.each(subjects)("a channel: $name", ({ isOurs, make }) => {
       const timeout = /^(\d+)m$/.exec(String(call.headers["grpc-timeout"]))?.[1];
       expect(Number(timeout)).toBeGreaterThan(deadlineMs / 2);
       expect(Number(timeout)).toBeLessThanOrEqual(deadlineMs);
-      expect(fromBinary(RangeRequestSchema, messages[0] ?? Buffer.alloc(0)).limit).toBe(3n);
+      expect(RangeRequest.decode(messages[0] ?? Buffer.alloc(0)).limit).toBe(3n);
       expect(messages[1]).toBeUndefined();
     });
 
@@ -250,14 +229,18 @@ describe.each(subjects)("a channel: $name", ({ isOurs, make }) => {
         await reading;
         while (received.length < count) received.push(idOf(await call.next()));
       });
-      const { duplex, ends } = keepAlive(channel);
       // Each with 1 KB that the server does not know, so that all exceed the stream's window of 64 KB.
-      const data = Buffer.concat([Buffer.from([0x80, 0x08]), Buffer.alloc(1024)]);
-      for (let id = 1; id <= count; id += 1) {
-        const message = create(LeaseKeepAliveRequestSchema, { ID: BigInt(id) });
-        message.$unknown = [{ no: 99, wireType: WireType.LengthDelimited, data }];
-        duplex.send(message);
-      }
+      const padded: typeof methods.leaseKeepAlive = {
+        ...methods.leaseKeepAlive,
+        request: {
+          encode: (message, writer) =>
+            LeaseKeepAliveRequest.encode(message, writer)
+              .tag(99, WireType.LengthDelimited)
+              .bytes(Buffer.alloc(1024)),
+        },
+      };
+      const { duplex, ends } = keepAlive(channel, { connectTimeoutMs }, padded);
+      for (let id = 1; id <= count; id += 1) duplex.send({ ID: BigInt(id) });
       await eventually(() => (server.calls[0]?.stream.readableLength ?? 0) > 0);
       expect(received).toEqual([]);
       read?.();
@@ -307,13 +290,14 @@ describe.each(subjects)("a channel: $name", ({ isOurs, make }) => {
 
     test("a message of 20 MB", async () => {
       const value = Buffer.alloc(20_000_000, "v");
-      const message = toBinary(
-        PutResponseSchema,
-        create(PutResponseSchema, { prevKv: create(KeyValueSchema, { value }) }),
-      );
+      const message = RangeResponse.encode({ kvs: [value], more: false, count: 1n }).finish();
       const { channel } = await scripted((call) => call.answer(message));
-      const answer = await put(channel, { deadlineMs: 20_000 });
-      expect(Buffer.compare(answer.prevKv?.value ?? Buffer.alloc(0), value)).toBe(0);
+      const answer = await channel.unary(
+        methods.range,
+        { key: Buffer.from("key") },
+        { deadlineMs: 20_000 },
+      );
+      expect(Buffer.compare(answer.kvs[0] ?? Buffer.alloc(0), value)).toBe(0);
     });
 
     test("a message above 64 MB is refused before it comes", async () => {
@@ -812,7 +796,9 @@ describe.each(subjects)("a channel: $name", ({ isOurs, make }) => {
       });
       const { signal } = new AbortController();
       await put(channel, { signal });
-      await failureOf(channel.unary(KV.method.range, {}, { deadlineMs, signal }));
+      await failureOf(
+        channel.unary(methods.range, { key: Buffer.from("k") }, { deadlineMs, signal }),
+      );
       expect(getEventListeners(signal, "abort")).toEqual([]);
     });
 

@@ -1,15 +1,10 @@
 import type {
-  DescMessage,
-  DescMethodBiDiStreaming,
-  DescMethodUnary,
-  MessageInitShape,
-  MessageShape,
-} from "@bufbuild/protobuf";
-import type {
   Channel,
   Duplex,
+  DuplexMethod,
   DuplexObserver,
   DuplexOptions,
+  UnaryMethod,
   UnaryOptions,
 } from "../../src/store/etcd3/channel.ts";
 
@@ -24,20 +19,16 @@ export class CountingChannel implements Channel {
     this.#channel = channel;
   }
 
-  unary<I extends DescMessage, O extends DescMessage>(
-    method: DescMethodUnary<I, O>,
-    request: MessageInitShape<I>,
-    options: UnaryOptions,
-  ): Promise<MessageShape<O>> {
+  unary<I, O>(method: UnaryMethod<I, O>, request: NoInfer<I>, options: UnaryOptions): Promise<O> {
     this.calls += 1;
     return this.#channel.unary(method, request, options);
   }
 
-  duplex<I extends DescMessage, O extends DescMessage>(
-    method: DescMethodBiDiStreaming<I, O>,
+  duplex<I, O>(
+    method: DuplexMethod<I, O>,
     options: DuplexOptions,
-    observer: DuplexObserver<MessageShape<O>>,
-  ): Duplex<MessageInitShape<I>> {
+    observer: DuplexObserver<O>,
+  ): Duplex<I> {
     return this.#channel.duplex(method, options, observer);
   }
 

@@ -1,19 +1,15 @@
-import type {
-  DescMessage,
-  DescMethod,
-  DescMethodBiDiStreaming,
-  DescMethodUnary,
-  MessageInitShape,
-  MessageShape,
-} from "@bufbuild/protobuf";
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import * as grpc from "@grpc/grpc-js";
 import type {
   Channel,
+  Decoder,
   Duplex,
+  DuplexMethod,
   DuplexObserver,
   DuplexOptions,
+  Encoder,
   Metadata,
+  UnaryMethod,
   UnaryOptions,
 } from "../../src/store/etcd3/channel.ts";
 import { maximumMessageLength } from "../../src/store/etcd3/frames.ts";
@@ -33,11 +29,7 @@ export class GrpcJsChannel implements Channel {
     this.#address = new URL(options.origin).host;
   }
 
-  unary<I extends DescMessage, O extends DescMessage>(
-    method: DescMethodUnary<I, O>,
-    request: MessageInitShape<I>,
-    options: UnaryOptions,
-  ): Promise<MessageShape<O>> {
+  unary<I, O>(method: UnaryMethod<I, O>, request: NoInfer<I>, options: UnaryOptions): Promise<O> {
     const { signal, deadlineMs, metadata } = options;
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
@@ -47,9 +39,9 @@ export class GrpcJsChannel implements Channel {
         finish();
       };
       const call = this.#connected().makeUnaryRequest(
-        pathOf(method),
-        serializer(method.input),
-        deserializer(method.output),
+        method.path,
+        serializer(method.request),
+        deserializer(method.answer),
         request,
         grpcMetadata(metadata),
         { deadline: Date.now() + deadlineMs },
@@ -72,14 +64,14 @@ export class GrpcJsChannel implements Channel {
     });
   }
 
-  duplex<I extends DescMessage, O extends DescMessage>(
-    method: DescMethodBiDiStreaming<I, O>,
+  duplex<I, O>(
+    method: DuplexMethod<I, O>,
     options: DuplexOptions,
-    observer: DuplexObserver<MessageShape<O>>,
-  ): Duplex<MessageInitShape<I>> {
+    observer: DuplexObserver<O>,
+  ): Duplex<I> {
     let over = false;
-    let call: grpc.ClientDuplexStream<MessageInitShape<I>, MessageShape<O>> | undefined;
-    const unsent: MessageInitShape<I>[] = [];
+    let call: grpc.ClientDuplexStream<I, O> | undefined;
+    const unsent: I[] = [];
     const finish = () => {
       over = true;
       this.#calls.delete(end);
@@ -97,12 +89,12 @@ export class GrpcJsChannel implements Channel {
         return;
       }
       call = this.#connected().makeBidiStreamRequest(
-        pathOf(method),
-        serializer(method.input),
-        deserializer(method.output),
+        method.path,
+        serializer(method.request),
+        deserializer(method.answer),
         grpcMetadata(options.metadata),
       );
-      call.on("data", (message: MessageShape<O>) => {
+      call.on("data", (message: O) => {
         if (!over) observer.message(message);
       });
       call.on("error", (error: grpc.ServiceError) => end(grpcError(error)));
@@ -153,16 +145,16 @@ export class GrpcJsChannel implements Channel {
   }
 }
 
-function pathOf(method: DescMethod): string {
-  return `/${method.parent.typeName}/${method.name}`;
+function serializer<I>({ encode }: Encoder<I>): (message: I) => Buffer {
+  return (message) => {
+    const writer = new BinaryWriter();
+    encode(message, writer);
+    return Buffer.from(writer.finish());
+  };
 }
 
-function serializer<I extends DescMessage>(schema: I): (message: MessageInitShape<I>) => Buffer {
-  return (message) => Buffer.from(toBinary(schema, create(schema, message)));
-}
-
-function deserializer<O extends DescMessage>(schema: O): (bytes: Buffer) => MessageShape<O> {
-  return (bytes) => fromBinary(schema, bytes);
+function deserializer<O>({ decode }: Decoder<O>): (bytes: Buffer) => O {
+  return (bytes) => decode(new BinaryReader(bytes));
 }
 
 function grpcMetadata(metadata: Metadata | undefined): grpc.Metadata {

@@ -1,16 +1,12 @@
-import {
-  create,
-  type DescMessage,
-  type DescMethodBiDiStreaming,
-  type DescMethodUnary,
-  type MessageInitShape,
-  type MessageShape,
-} from "@bufbuild/protobuf";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
 import type {
   Channel,
   Duplex,
+  DuplexMethod,
   DuplexObserver,
   DuplexOptions,
+  Method,
+  UnaryMethod,
   UnaryOptions,
 } from "../../src/store/etcd3/channel.ts";
 import { GrpcError, GrpcStatus } from "../../src/store/etcd3/grpc-error.ts";
@@ -44,31 +40,30 @@ export class ScriptedChannel implements Channel {
   /** Streams that are to end when the connection is dropped. */
   readonly #open = new Set<(error: GrpcError) => void>();
 
-  async unary<I extends DescMessage, O extends DescMessage>(
-    method: DescMethodUnary<I, O>,
-    request: MessageInitShape<I>,
+  async unary<I, O>(
+    method: UnaryMethod<I, O>,
+    request: NoInfer<I>,
     _options: UnaryOptions,
-  ): Promise<MessageShape<O>> {
-    const answer = this.answer(method.name, request);
-    return create(method.output, answer as MessageInitShape<O>);
+  ): Promise<O> {
+    return complete(method, this.answer(nameOf(method), request));
   }
 
-  duplex<I extends DescMessage, O extends DescMessage>(
-    method: DescMethodBiDiStreaming<I, O>,
+  duplex<I, O>(
+    method: DuplexMethod<I, O>,
     _options: DuplexOptions,
-    observer: DuplexObserver<MessageShape<O>>,
-  ): Duplex<MessageInitShape<I>> {
+    observer: DuplexObserver<O>,
+  ): Duplex<I> {
     const end = (error: GrpcError): void => {
       if (this.#open.delete(end)) observer.ended(error);
     };
     this.#open.add(end);
     const stream: ScriptedStream = {
-      method: method.name,
+      method: nameOf(method),
       requests: [],
       cancelled: false,
       send: (message) => {
         if (!this.#open.has(end)) return;
-        observer.message(create(method.output, message as MessageInitShape<O>));
+        observer.message(complete(method, message));
       },
       end: (error = new GrpcError(GrpcStatus.UNAVAILABLE, "ended by the test")) => end(error),
     };
@@ -90,4 +85,14 @@ export class ScriptedChannel implements Channel {
   async close(): Promise<void> {
     this.disconnect(new Error("closed"));
   }
+}
+
+/** The last part of a method's path, such as `Range`. */
+function nameOf({ path }: Method<never, unknown>): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/** An answer of which some fields are given, and the others are what they are by default. */
+function complete<O>({ answer }: Method<never, O>, given: object): O {
+  return { ...answer.decode(new BinaryReader(new Uint8Array(0))), ...given };
 }

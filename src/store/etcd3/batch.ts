@@ -1,9 +1,9 @@
 import { DiscoveryError } from "../../errors.ts";
 import type { CallOptions, Session, Write, WriteResult } from "../store.ts";
 import type { Client } from "./client.ts";
-import { KV } from "./gen/etcd_pb.js";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
 import { EtcdSession } from "./lease.ts";
+import * as methods from "./methods.ts";
 import { discoveryError, isRefusal } from "./status.ts";
 import { WritePart } from "./transaction.ts";
 import { QueuedWrite, WriteQueue } from "./write-queue.ts";
@@ -132,11 +132,12 @@ export class Batches {
     const call = { timeoutMs, repeatable: false, linearizable: true };
     const [only] = batch;
     if (only !== undefined && batch.length === 1) {
-      const answer = await this.#client.unary(KV.method.txn, only.part.alone(), call);
+      const answer = await this.#client.unary(methods.txn, only.part.alone(), call);
       return [only.part.resultAlone(answer, Number(answer.header?.revision))];
     }
     const success = batch.flatMap(({ part }) => part.operations());
-    const { header, responses } = await this.#client.unary(KV.method.txn, { success }, call);
+    const request = { compare: [], success, failure: [] };
+    const { header, responses } = await this.#client.unary(methods.txn, request, call);
     const revision = Number(header?.revision);
     let start = 0;
     return batch.map(({ part }) => {

@@ -1,10 +1,4 @@
-import type {
-  DescMessage,
-  DescMethodBiDiStreaming,
-  DescMethodUnary,
-  MessageInitShape,
-  MessageShape,
-} from "@bufbuild/protobuf";
+import type { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { GrpcError } from "./grpc-error.ts";
 
 /**
@@ -17,24 +11,50 @@ import type { GrpcError } from "./grpc-error.ts";
  */
 export interface Channel {
   /** One request, one answer. */
-  unary<I extends DescMessage, O extends DescMessage>(
-    method: DescMethodUnary<I, O>,
-    request: MessageInitShape<I>,
-    options: UnaryOptions,
-  ): Promise<MessageShape<O>>;
+  unary<I, O>(method: UnaryMethod<I, O>, request: NoInfer<I>, options: UnaryOptions): Promise<O>;
 
   /** Opens a stream in both directions; the observer is never called before this returns. */
-  duplex<I extends DescMessage, O extends DescMessage>(
-    method: DescMethodBiDiStreaming<I, O>,
+  duplex<I, O>(
+    method: DuplexMethod<I, O>,
     options: DuplexOptions,
-    observer: DuplexObserver<MessageShape<O>>,
-  ): Duplex<MessageInitShape<I>>;
+    observer: DuplexObserver<O>,
+  ): Duplex<I>;
 
   /** Drops the connection: whatever is under way on it fails with `UNAVAILABLE`. The next use connects anew. */
   disconnect(reason: Error): void;
 
   /** Ends the channel for good: what is under way fails, later calls too. Resolves when the socket is gone. */
   close(): Promise<void>;
+}
+
+/** A method of etcd's API: its name, how a message to it is written and how one from it is read. */
+export interface Method<I, O> {
+  /** Such as `/etcdserverpb.KV/Range`. */
+  readonly path: string;
+  readonly request: Encoder<I>;
+  readonly answer: Decoder<O>;
+}
+
+/** How messages of a type are written. */
+export interface Encoder<T> {
+  /** Adds a message to what was written. */
+  readonly encode: (message: T, writer: BinaryWriter) => unknown;
+}
+
+/** How messages of a type are read. */
+export interface Decoder<T> {
+  /** Reads a message, to the end. Its byte fields may be views of what is read. */
+  readonly decode: (reader: BinaryReader) => T;
+}
+
+/** One request, one answer. */
+export interface UnaryMethod<I, O> extends Method<I, O> {
+  readonly kind: "unary";
+}
+
+/** A stream of each. */
+export interface DuplexMethod<I, O> extends Method<I, O> {
+  readonly kind: "duplex";
 }
 
 export type Metadata = Readonly<Record<string, string>>;

@@ -1,18 +1,12 @@
-import type {
-  DescMessage,
-  DescMethodUnary,
-  MessageInitShape,
-  MessageShape,
-} from "@bufbuild/protobuf";
 import type { Clock } from "../../async/clock.ts";
 import { DiscoveryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import { Authentication, type User, type UserSource } from "./authentication.ts";
-import type { Channel, Metadata } from "./channel.ts";
+import type { Channel, Metadata, UnaryMethod } from "./channel.ts";
 import { type AnswerHeader, Cluster } from "./cluster.ts";
 import { Endpoints } from "./endpoints.ts";
-import { Auth, KV } from "./gen/etcd_pb.js";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
+import * as methods from "./methods.ts";
 import { keyValueOf } from "./record.ts";
 import { isTokenFault } from "./status.ts";
 
@@ -48,6 +42,11 @@ export interface ClientCall {
   readonly onAttempt?: ((startedAt: number) => void) | undefined;
 }
 
+/** What all of etcd's answers have in common. */
+interface Answer {
+  readonly header?: AnswerHeader | undefined;
+}
+
 /** Calls to the cluster: fail-over, signing in, and an eye on whether it is still the same cluster. */
 export class Client {
   readonly clock: Clock;
@@ -75,11 +74,11 @@ export class Client {
   }
 
   /** Rejects with a `GrpcError`, with a `DiscoveryError` if signing in failed or all is closed, or with the signal's reason. */
-  async unary<I extends DescMessage, O extends DescMessage>(
-    method: DescMethodUnary<I, O>,
-    request: MessageInitShape<I>,
+  async unary<I, O extends Answer>(
+    method: UnaryMethod<I, O>,
+    request: NoInfer<I>,
     call: ClientCall,
-  ): Promise<MessageShape<O>> {
+  ): Promise<O> {
     const deadline = this.clock.now() + call.timeoutMs;
     for (let signIns = 0; ; signIns += 1) {
       if (this.#closed) throw closedError();
@@ -93,7 +92,7 @@ export class Client {
           repeatable: call.repeatable,
           onAttempt: call.onAttempt,
         });
-        if (call.linearizable) this.cluster.observe(headerOf(answer), mark);
+        if (call.linearizable) this.cluster.observe(answer.header, mark);
         return answer;
       } catch (error) {
         if (this.#closed) throw closedError();
@@ -121,11 +120,11 @@ export class Client {
     const options = { ...call, repeatable: true, linearizable: true };
     try {
       if (witness === undefined) {
-        await this.unary(KV.method.range, question, options);
+        await this.unary(methods.range, question, options);
         return;
       }
       const past = await this.unary(
-        KV.method.range,
+        methods.range,
         { ...question, revision: witness.modRevision },
         options,
       );
@@ -141,7 +140,7 @@ export class Client {
       if (!(error instanceof GrpcError)) throw error;
       // Compacted, or not reached yet: how far the revisions have come tells which.
       if (error.status === GrpcStatus.OUT_OF_RANGE) {
-        await this.unary(KV.method.range, question, options);
+        await this.unary(methods.range, question, options);
       } else if (error.status !== GrpcStatus.PERMISSION_DENIED) throw error;
     }
   }
@@ -181,7 +180,7 @@ export class Client {
 
   async #signIn({ username, password }: User): Promise<string> {
     const answer = await this.endpoints.unary(
-      Auth.method.authenticate,
+      methods.authenticate,
       { name: username, password },
       {
         timeoutMs: signInTimeoutMs,
@@ -195,9 +194,4 @@ export class Client {
 
 export function closedError(): DiscoveryError {
   return new DiscoveryError("CLOSED", "the store was closed");
-}
-
-/** All of etcd's answers have a header; the type of an answer in general does not say so. */
-function headerOf(answer: object): AnswerHeader | undefined {
-  return "header" in answer ? (answer.header as AnswerHeader | undefined) : undefined;
 }

@@ -1,27 +1,23 @@
 import type { OutgoingHttpHeaders } from "node:http2";
-import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import type { CancelTimer, Clock } from "../../async/clock.ts";
-import type { Duplex, DuplexObserver } from "./channel.ts";
+import type { Duplex, DuplexMethod, DuplexObserver } from "./channel.ts";
 import type { Connection, Waiter } from "./connection.ts";
 import { decodeMessage, encodeFrame } from "./frames.ts";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
 import { GrpcStream } from "./grpc-stream.ts";
 import { notSent } from "./unary-call.ts";
 
-export interface DuplexRequest<I extends DescMessage, O extends DescMessage> {
+export interface DuplexRequest<I, O> {
+  readonly method: DuplexMethod<I, O>;
   readonly headers: OutgoingHttpHeaders;
-  readonly input: I;
-  readonly output: O;
   readonly connectTimeoutMs: number;
 }
 
 /** A stream that is meant to last: it ends when its connection is asked to, so that its owner can move it. */
-export class DuplexCall<I extends DescMessage, O extends DescMessage> implements Duplex<
-  MessageInitShape<I>
-> {
+export class DuplexCall<I, O> implements Duplex<I> {
   readonly #connection: Connection;
   readonly #request: DuplexRequest<I, O>;
-  readonly #observer: DuplexObserver<MessageShape<O>>;
+  readonly #observer: DuplexObserver<O>;
   #waiting: { readonly waiter: Waiter; readonly cancelTimer: CancelTimer } | undefined;
   #unsent: Buffer[] = [];
   #stream: GrpcStream | undefined;
@@ -32,7 +28,7 @@ export class DuplexCall<I extends DescMessage, O extends DescMessage> implements
     connection: Connection,
     clock: Clock,
     request: DuplexRequest<I, O>,
-    observer: DuplexObserver<MessageShape<O>>,
+    observer: DuplexObserver<O>,
   ) {
     this.#connection = connection;
     this.#request = request;
@@ -41,9 +37,9 @@ export class DuplexCall<I extends DescMessage, O extends DescMessage> implements
     else this.#wait(clock);
   }
 
-  send(message: MessageInitShape<I>): void {
+  send(message: I): void {
     if (this.#over) return;
-    const frame = encodeFrame(this.#request.input, message);
+    const frame = encodeFrame(this.#request.method.request, message);
     if (this.#stream === undefined) this.#unsent.push(frame);
     else this.#stream.write(frame);
   }
@@ -85,10 +81,10 @@ export class DuplexCall<I extends DescMessage, O extends DescMessage> implements
   }
 
   #open(): void {
-    const { headers, output } = this.#request;
+    const { headers, method } = this.#request;
     try {
       this.#stream = new GrpcStream(this.#connection, headers, {
-        message: (bytes) => this.#observer.message(decodeMessage(output, bytes)),
+        message: (bytes) => this.#observer.message(decodeMessage(method, bytes)),
         ended: (failure) => this.#ended(failure ?? endedByPeer(this.#connection.address)),
       });
     } catch (cause) {

@@ -1,14 +1,8 @@
 import { setMaxListeners } from "node:events";
-import type {
-  DescMessage,
-  DescMethodUnary,
-  MessageInitShape,
-  MessageShape,
-} from "@bufbuild/protobuf";
 import { delay } from "../../async/abort.ts";
 import type { Clock } from "../../async/clock.ts";
 import type { Logger } from "../../logger.ts";
-import type { Channel, Metadata } from "./channel.ts";
+import type { Channel, Metadata, UnaryMethod } from "./channel.ts";
 import { Endpoint } from "./endpoint.ts";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
 import { isEndpointFault } from "./status.ts";
@@ -65,11 +59,11 @@ export class Endpoints {
   }
 
   /** One call, on as many endpoints one after the other as time allows. Rejects with a `GrpcError`, or with the signal's reason. */
-  async unary<I extends DescMessage, O extends DescMessage>(
-    method: DescMethodUnary<I, O>,
-    request: MessageInitShape<I>,
+  async unary<I, O>(
+    method: UnaryMethod<I, O>,
+    request: NoInfer<I>,
     options: AttemptOptions,
-  ): Promise<MessageShape<O>> {
+  ): Promise<O> {
     const { signal, timeoutMs, metadata, repeatable } = options;
     const deadline = this.#clock.now() + timeoutMs;
     let failure: GrpcError | undefined;

@@ -1,42 +1,39 @@
-import {
-  create,
-  type DescMessage,
-  fromBinary,
-  type MessageInitShape,
-  type MessageShape,
-  toBinary,
-} from "@bufbuild/protobuf";
+import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import type { Encoder, Method } from "./channel.ts";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
 
 /** Before each message: one byte that says whether it is compressed, and its length (grpc/grpc, doc/PROTOCOL-HTTP2.md). */
 const prefixLength = 5;
+const emptyPrefix = new Uint8Array(prefixLength);
 
 /** The longest message that is taken, in bytes. A listing is far below it; a broken length is above. */
 export const maximumMessageLength: number = 64 * 2 ** 20;
 
 /** A message as it goes over the wire, prefix and all. */
-export function encodeFrame<I extends DescMessage>(
-  schema: I,
-  message: MessageInitShape<I>,
-): Buffer {
-  const body = toBinary(schema, create(schema, message));
-  const frame = Buffer.allocUnsafe(prefixLength + body.length);
-  frame[0] = 0;
-  frame.writeUInt32BE(body.length, 1);
-  frame.set(body, prefixLength);
+export function encodeFrame<I>(encoder: Encoder<I>, message: I): Buffer {
+  const writer = new BinaryWriter().raw(emptyPrefix);
+  encoder.encode(message, writer);
+  const bytes = writer.finish();
+  const frame = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  frame.writeUInt32BE(bytes.length - prefixLength, 1);
   return frame;
 }
 
 /** Reads a message. Its byte fields are views of `bytes`, and so keep all of it in memory. */
-export function decodeMessage<O extends DescMessage>(
-  schema: O,
+export function decodeMessage<O>(
+  { path, answer }: Pick<Method<never, O>, "path" | "answer">,
   bytes: Uint8Array,
-): MessageShape<O> {
+): O {
+  let message: O;
   try {
-    return fromBinary(schema, bytes);
+    const reader = new BinaryReader(bytes);
+    message = answer.decode(reader);
+    // The generated code ends at what it cannot make sense of.
+    if (reader.pos !== reader.len) throw new Error(`it makes no sense from byte ${reader.pos} on`);
   } catch (cause) {
-    throw new GrpcError(GrpcStatus.INTERNAL, `the answer is no ${schema.typeName}`, { cause });
+    throw new GrpcError(GrpcStatus.INTERNAL, `the answer is none that ${path} gives`, { cause });
   }
+  return message;
 }
 
 /** Cuts messages out of the pieces in which they happen to arrive. */

@@ -1,19 +1,13 @@
 import type { OutgoingHttpHeaders } from "node:http2";
-import type {
-  DescMessage,
-  DescMethod,
-  DescMethodBiDiStreaming,
-  DescMethodUnary,
-  MessageInitShape,
-  MessageShape,
-} from "@bufbuild/protobuf";
 import { type Clock, systemClock } from "../../async/clock.ts";
 import type {
   Channel,
   Duplex,
+  DuplexMethod,
   DuplexObserver,
   DuplexOptions,
   Metadata,
+  UnaryMethod,
   UnaryOptions,
 } from "./channel.ts";
 import { connectFailure, Connection } from "./connection.ts";
@@ -68,36 +62,35 @@ export class Http2Channel implements Channel {
     this.#pingTimeoutMs = options.pingTimeoutMs ?? 3_000;
   }
 
-  async unary<I extends DescMessage, O extends DescMessage>(
-    method: DescMethodUnary<I, O>,
-    request: MessageInitShape<I>,
+  async unary<I, O>(
+    method: UnaryMethod<I, O>,
+    request: NoInfer<I>,
     options: UnaryOptions,
-  ): Promise<MessageShape<O>> {
+  ): Promise<O> {
     const { signal, deadlineMs, metadata } = options;
     signal?.throwIfAborted();
     return callUnary(this.#connection(), this.#clock, {
-      headers: this.#headers(method, metadata),
-      frame: encodeFrame(method.input, request),
-      output: method.output,
+      method,
+      headers: this.#headers(method.path, metadata),
+      frame: encodeFrame(method.request, request),
       deadlineMs,
       signal,
     });
   }
 
-  duplex<I extends DescMessage, O extends DescMessage>(
-    method: DescMethodBiDiStreaming<I, O>,
+  duplex<I, O>(
+    method: DuplexMethod<I, O>,
     options: DuplexOptions,
-    observer: DuplexObserver<MessageShape<O>>,
-  ): Duplex<MessageInitShape<I>> {
+    observer: DuplexObserver<O>,
+  ): Duplex<I> {
     const { connectTimeoutMs, metadata } = options;
     try {
-      return new DuplexCall<I, O>(
+      return new DuplexCall(
         this.#connection(),
         this.#clock,
         {
-          headers: this.#headers(method, metadata),
-          input: method.input,
-          output: method.output,
+          method,
+          headers: this.#headers(method.path, metadata),
           connectTimeoutMs,
         },
         observer,
@@ -152,12 +145,12 @@ export class Http2Channel implements Channel {
     }
   }
 
-  #headers(method: DescMethod, metadata: Metadata | undefined): OutgoingHttpHeaders {
+  #headers(path: string, metadata: Metadata | undefined): OutgoingHttpHeaders {
     return {
       ":method": "POST",
       ":scheme": this.#origin.protocol.slice(0, -1),
       ":authority": this.#origin.host,
-      ":path": `/${method.parent.typeName}/${method.name}`,
+      ":path": path,
       te: "trailers",
       "content-type": "application/grpc",
       "user-agent": "etcd-discovery",

@@ -1,16 +1,12 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
 import { delay } from "../../async/abort.ts";
 import { Backoff } from "../../async/backoff.ts";
 import type { CancelTimer } from "../../async/clock.ts";
 import type { Duplex, Metadata } from "./channel.ts";
 import type { Client } from "./client.ts";
 import type { Endpoint } from "./endpoint.ts";
-import {
-  Lease,
-  type LeaseKeepAliveRequestSchema,
-  type LeaseKeepAliveResponse,
-} from "./gen/etcd_pb.js";
+import type { LeaseKeepAliveRequest, LeaseKeepAliveResponse } from "./gen/etcd.ts";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
+import * as methods from "./methods.ts";
 import { overdue } from "./overdue.ts";
 import { isEndpointFault, isTokenFault } from "./status.ts";
 
@@ -25,7 +21,7 @@ export interface KeepAliveObserver {
 
 /** A stream that is open, and where. */
 interface OpenStream {
-  readonly duplex: Duplex<MessageInitShape<typeof LeaseKeepAliveRequestSchema>>;
+  readonly duplex: Duplex<LeaseKeepAliveRequest>;
   readonly endpoint: Endpoint;
   readonly failures: number;
 }
@@ -123,7 +119,7 @@ export class KeepAliveStream {
 
   #openOn(endpoint: Endpoint, metadata: Metadata): OpenStream {
     const duplex = endpoint.channel.duplex(
-      Lease.method.leaseKeepAlive,
+      methods.leaseKeepAlive,
       { connectTimeoutMs: this.#intervalMs / 2, metadata },
       {
         message: (message) => {

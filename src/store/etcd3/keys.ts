@@ -3,15 +3,15 @@ import { isHostId } from "../../model/keys.ts";
 /** What ends each part of a key but the last. */
 export const slash = 0x2f;
 
-/** The keys that begin with a prefix, as etcd wants a range: from the prefix up to, but without, `end`. */
+/** Keys as etcd wants a range of them: from `key` up to, but without, `rangeEnd`, or `key` alone. */
 export interface KeyRange {
   readonly key: Uint8Array;
-  readonly rangeEnd: Uint8Array;
+  readonly rangeEnd?: Uint8Array | undefined;
 }
 
-/** The range of one key alone; etcd knows it by its empty end. */
+/** The range of one key alone. */
 export function oneKey(key: string): KeyRange {
-  return { key: Buffer.from(key), rangeEnd: new Uint8Array(0) };
+  return { key: Buffer.from(key) };
 }
 
 /** The range of all keys with a prefix, which is not empty and ends in an ASCII character. */

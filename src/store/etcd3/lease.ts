@@ -3,9 +3,9 @@ import type { CancelTimer } from "../../async/clock.ts";
 import { DiscoveryError } from "../../errors.ts";
 import type { CallOptions, Session } from "../store.ts";
 import type { Client } from "./client.ts";
-import { Lease } from "./gen/etcd_pb.js";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
 import { KeepAliveStream } from "./keep-alive-stream.ts";
+import * as methods from "./methods.ts";
 import { overdue } from "./overdue.ts";
 
 /** A lease on etcd, kept alive until etcd says that it is gone or its time has run out. */
@@ -108,17 +108,13 @@ export async function grant(
   const call = { ...options, repeatable: true, linearizable: false, onAttempt };
   try {
     const request = { ID: lease, TTL: BigInt(ttlSeconds) };
-    const answer = await client.unary(Lease.method.leaseGrant, request, call);
+    const answer = await client.unary(methods.leaseGrant, request, call);
     return { lease, ttlSeconds: Number(answer.TTL), grantedAt: startedAt };
   } catch (error) {
     // "lease already exists": an earlier attempt was carried out after all.
     const exists = error instanceof GrpcError && error.status === GrpcStatus.FAILED_PRECONDITION;
     if (!exists) throw error;
-    const { TTL, grantedTTL } = await client.unary(
-      Lease.method.leaseTimeToLive,
-      { ID: lease },
-      call,
-    );
+    const { TTL, grantedTTL } = await client.unary(methods.leaseTimeToLive, { ID: lease }, call);
     if (grantedTTL <= 0n) throw error;
     const usedMs = Number(grantedTTL - TTL) * 1_000;
     return { lease, ttlSeconds: Number(grantedTTL), grantedAt: startedAt - usedMs };
@@ -129,7 +125,7 @@ export async function grant(
 export async function revoke(client: Client, lease: bigint, options: CallOptions): Promise<void> {
   try {
     await client.unary(
-      Lease.method.leaseRevoke,
+      methods.leaseRevoke,
       { ID: lease },
       { ...options, repeatable: true, linearizable: false },
     );

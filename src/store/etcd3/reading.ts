@@ -1,4 +1,3 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
   hostKey,
   hostsPrefix,
@@ -10,13 +9,12 @@ import {
 } from "../../model/keys.ts";
 import type { CallOptions, Listing, Selection } from "../store.ts";
 import type { Client } from "./client.ts";
-import { KV, type RangeRequestSchema, type RangeResponse } from "./gen/etcd_pb.js";
+import type { RangeRequest, RangeResponse } from "./gen/etcd.ts";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
 import { afterKey, afterPrefix, oneKey, prefixRange, sortedByBytes, textOf } from "./keys.ts";
+import * as methods from "./methods.ts";
 import { hostRecords, keyOf, ListedRecord, keyValueOf } from "./record.ts";
 import { discoveryError } from "./status.ts";
-
-type RangeInit = MessageInitShape<typeof RangeRequestSchema>;
 
 /** Keys in one answer; more come in further ones. */
 const pageSize = 1_000n;
@@ -44,7 +42,7 @@ export class Reading {
   async read(service: string, { info, hosts }: Selection, options: CallOptions): Promise<Listing> {
     const prefix = hostsPrefix(this.#prefix, service);
     const all = hosts === "all" || hosts.length > mostNamedHosts;
-    const ranges: RangeInit[] = info ? [oneKey(infoKey(this.#prefix, service))] : [];
+    const ranges: RangeRequest[] = info ? [oneKey(infoKey(this.#prefix, service))] : [];
     if (all) ranges.push({ ...prefixRange(prefix), limit: pageSize });
     else {
       for (const id of sortedByBytes(new Set(hosts))) {
@@ -106,7 +104,7 @@ export class Reading {
    * @param next where the page after one that ends with this key begins
    */
   async #hold(
-    ranges: readonly RangeInit[],
+    ranges: readonly RangeRequest[],
     next: (last: Uint8Array) => Uint8Array,
     { signal, timeoutMs }: CallOptions,
     keys: () => readonly string[],
@@ -140,22 +138,22 @@ export class Reading {
 
   /** One round trip. */
   async #ask(
-    ranges: readonly RangeInit[],
+    ranges: readonly RangeRequest[],
     signal: AbortSignal | undefined,
     timeoutMs: number,
   ): Promise<(RangeResponse | undefined)[]> {
     const call = { signal, timeoutMs, repeatable: true, linearizable: true };
     const [first] = ranges;
     if (ranges.length === 1 && first !== undefined) {
-      return [await this.#client.unary(KV.method.range, first, call)];
+      return [await this.#client.unary(methods.range, first, call)];
     }
-    const success = ranges.map((value) => ({ request: { case: "requestRange" as const, value } }));
-    const { header, responses } = await this.#client.unary(KV.method.txn, { success }, call);
-    return responses.map(({ response }) => {
-      if (response.case !== "responseRange") return undefined;
+    const success = ranges.map((range) => ({ requestRange: range }));
+    const request = { compare: [], success, failure: [] };
+    const { header, responses } = await this.#client.unary(methods.txn, request, call);
+    return responses.map(({ responseRange }) => {
       // Only the transaction itself tells who answered.
-      response.value.header = header;
-      return response.value;
+      if (responseRange !== undefined) responseRange.header = header;
+      return responseRange;
     });
   }
 

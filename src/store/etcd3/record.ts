@@ -1,7 +1,6 @@
-import { fromBinary } from "@bufbuild/protobuf";
 import type { StoredRecord } from "../store.ts";
 import { asciiText, hostIdOf, slash } from "./keys.ts";
-import { type KeyValue, KeyValueSchema } from "./gen/etcd_pb.js";
+import { KeyValue } from "./gen/etcd.ts";
 
 /**
  * A record of a listing, decoded when it is first read: most lookups need one of many.
@@ -40,7 +39,7 @@ export class ListedRecord implements StoredRecord {
   #decode(): void {
     if (this.#encoded === undefined) return;
     this.#decodeId();
-    const keyValue = fromBinary(KeyValueSchema, this.#encoded);
+    const keyValue = KeyValue.decode(this.#encoded);
     this.#value = new Uint8Array(keyValue.value);
     this.#revision = Number(keyValue.modRevision);
     this.#encoded = undefined;
@@ -85,7 +84,7 @@ function keyPart(encoded: Uint8Array): KeyPart | undefined {
 
 /** An encoded `KeyValue`, decoded. */
 export function keyValueOf(encoded: Uint8Array): KeyValue {
-  return fromBinary(KeyValueSchema, encoded);
+  return KeyValue.decode(encoded);
 }
 
 /** The hosts among the keys of a service's range, each an encoded `KeyValue`; foreign keys are left out. */

@@ -1,20 +1,15 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
 import { hostKey, hostsPrefix, infoKey } from "../../model/keys.ts";
 import type { Change, Condition, Listing, RecordName, Write, WriteResult } from "../store.ts";
 import {
+  type Compare,
   Compare_CompareTarget,
-  type CompareSchema,
-  type RequestOpSchema,
+  type RequestOp,
   type ResponseOp,
-  type TxnRequestSchema,
+  type TxnRequest,
   type TxnResponse,
-} from "./gen/etcd_pb.js";
+} from "./gen/etcd.ts";
 import { oneKey, sortedByBytes } from "./keys.ts";
 import { hostRecords, ListedRecord } from "./record.ts";
-
-type TxnInit = MessageInitShape<typeof TxnRequestSchema>;
-type OperationInit = MessageInitShape<typeof RequestOpSchema>;
-type CompareInit = MessageInitShape<typeof CompareSchema>;
 
 /**
  * One write as etcd carries it out: a transaction of its own, or a part of one with others.
@@ -39,8 +34,8 @@ export class WritePart {
   readonly bytes: number;
   readonly #prefix: string;
   readonly #service: string;
-  readonly #compare: readonly CompareInit[];
-  readonly #success: readonly OperationInit[];
+  readonly #compare: readonly Compare[];
+  readonly #success: readonly RequestOp[];
   readonly #named: readonly RecordName[];
 
   /** @param leaseOf the lease behind a change's session; throws if the session is of no use */
@@ -74,15 +69,13 @@ export class WritePart {
   }
 
   /** The whole request, if this write goes alone. */
-  alone(): TxnInit {
+  alone(): TxnRequest {
     return { compare: [...this.#compare], success: [...this.#success], failure: this.#failure() };
   }
 
   /** Its operations within a transaction without conditions. */
-  operations(): readonly OperationInit[] {
-    return this.#compare.length === 0
-      ? this.#success
-      : [{ request: { case: "requestTxn", value: this.alone() } }];
+  operations(): readonly RequestOp[] {
+    return this.#compare.length === 0 ? this.#success : [{ requestTxn: this.alone() }];
   }
 
   /** What became of it, from the answer to {@link alone}. */
@@ -94,58 +87,51 @@ export class WritePart {
 
   /** What became of it, from the answers to {@link operations}. */
   result(answers: readonly ResponseOp[], revision: number): WriteResult {
-    const response = answers[0]?.response;
-    return this.#compare.length > 0 && response?.case === "responseTxn"
-      ? this.resultAlone(response.value, revision)
+    const answer = answers[0]?.responseTxn;
+    return this.#compare.length > 0 && answer !== undefined
+      ? this.resultAlone(answer, revision)
       : { applied: true, revision };
   }
 
-  #comparison(condition: Condition): CompareInit {
+  #comparison(condition: Condition): Compare {
     const key = Buffer.from(this.#key(condition.record));
     if ("value" in condition) {
-      const { value } = condition;
-      const targetUnion = { case: "value" as const, value };
-      return { target: Compare_CompareTarget.VALUE, key, targetUnion };
+      return { target: Compare_CompareTarget.VALUE, key, value: condition.value };
     }
     // Of a key that is not there etcd takes all numbers for 0.
-    const modRevision = BigInt(condition.revision);
-    const targetUnion = { case: "modRevision" as const, value: modRevision };
-    return { target: Compare_CompareTarget.MOD, key, targetUnion };
+    return { target: Compare_CompareTarget.MOD, key, modRevision: BigInt(condition.revision) };
   }
 
   #operation(
     change: Change,
     leaseOf: (change: Change & { kind: "put-host" }) => bigint,
-  ): OperationInit {
+  ): RequestOp {
     const key = Buffer.from(this.#key(recordOf(change)));
     switch (change.kind) {
       case "put-info":
-        return put({ key, value: change.value });
+        return { requestPut: { key, value: change.value } };
       case "put-host":
-        return put({ key, value: change.value, lease: leaseOf(change) });
+        return { requestPut: { key, value: change.value, lease: leaseOf(change) } };
       case "delete-host":
-        return { request: { case: "requestDeleteRange", value: { key } } };
+        return { requestDeleteRange: { key } };
       case "replace-host": {
         // To keep the lease of a key that is not there is an error, which would fail all.
-        const targetUnion = { case: "version" as const, value: 0n };
-        const absent = { target: Compare_CompareTarget.VERSION, key, targetUnion };
-        const failure = [put({ key, value: change.value, ignoreLease: true })];
-        return { request: { case: "requestTxn", value: { compare: [absent], failure } } };
+        const absent = { target: Compare_CompareTarget.VERSION, key, version: 0n };
+        const put = { key, value: change.value, ignoreLease: true };
+        return {
+          requestTxn: { compare: [absent], success: [], failure: [{ requestPut: put }] },
+        };
       }
     }
   }
 
   /** Reads the records that the conditions name. */
-  #failure(): OperationInit[] {
-    return this.#named.map((record) => ({
-      request: { case: "requestRange", value: oneKey(this.#key(record)) },
-    }));
+  #failure(): RequestOp[] {
+    return this.#named.map((record) => ({ requestRange: oneKey(this.#key(record)) }));
   }
 
   #current(responses: readonly ResponseOp[], revision: number): Listing {
-    const found = responses.map(({ response }) =>
-      response.case === "responseRange" ? response.value.kvs[0] : undefined,
-    );
+    const found = responses.map(({ responseRange }) => responseRange?.kvs[0]);
     const infoAt = this.#named.findIndex(({ kind }) => kind === "info");
     const info = infoAt === -1 ? undefined : found[infoAt];
     const hosts = found.flatMap((it, index) => (it === undefined || index === infoAt ? [] : [it]));
@@ -165,13 +151,4 @@ export class WritePart {
 
 function recordOf(change: Change): RecordName {
   return change.kind === "put-info" ? { kind: "info" } : { kind: "host", id: change.id };
-}
-
-function put(value: {
-  key: Uint8Array;
-  value: Uint8Array;
-  lease?: bigint;
-  ignoreLease?: boolean;
-}): OperationInit {
-  return { request: { case: "requestPut", value } };
 }

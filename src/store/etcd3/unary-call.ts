@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders } from "node:http2";
-import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import type { CancelTimer, Clock } from "../../async/clock.ts";
+import type { UnaryMethod } from "./channel.ts";
 import type { Connection, Waiter } from "./connection.ts";
 import { decodeMessage } from "./frames.ts";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
@@ -9,30 +9,30 @@ import { GrpcStream, type GrpcStreamObserver } from "./grpc-stream.ts";
 /** The longest that `grpc-timeout` can say in milliseconds. */
 const maximumTimeout = 99_999_999;
 
-export interface UnaryRequest<O extends DescMessage> {
+export interface UnaryRequest<O> {
+  readonly method: UnaryMethod<never, O>;
   readonly headers: OutgoingHttpHeaders;
   readonly frame: Buffer;
-  readonly output: O;
   readonly deadlineMs: number;
   readonly signal: AbortSignal | undefined;
 }
 
 /** Makes one request over a connection, which may still be opening. */
-export function callUnary<O extends DescMessage>(
+export function callUnary<O>(
   connection: Connection,
   clock: Clock,
   request: UnaryRequest<O>,
-): Promise<MessageShape<O>> {
+): Promise<O> {
   return new Promise((resolve, reject) => {
     void new UnaryCall(connection, clock, request, resolve, reject);
   });
 }
 
-class UnaryCall<O extends DescMessage> implements GrpcStreamObserver {
+class UnaryCall<O> implements GrpcStreamObserver {
   readonly #connection: Connection;
   readonly #clock: Clock;
   readonly #request: UnaryRequest<O>;
-  readonly #resolve: (answer: MessageShape<O>) => void;
+  readonly #resolve: (answer: O) => void;
   readonly #reject: (reason: unknown) => void;
   readonly #deadline: number;
   readonly #cancelDeadline: CancelTimer;
@@ -47,7 +47,7 @@ class UnaryCall<O extends DescMessage> implements GrpcStreamObserver {
     connection: Connection,
     clock: Clock,
     request: UnaryRequest<O>,
-    resolve: (answer: MessageShape<O>) => void,
+    resolve: (answer: O) => void,
     reject: (reason: unknown) => void,
   ) {
     this.#connection = connection;
@@ -91,7 +91,7 @@ class UnaryCall<O extends DescMessage> implements GrpcStreamObserver {
       this.#reject(new GrpcError(GrpcStatus.INTERNAL, what));
     } else {
       try {
-        this.#resolve(decodeMessage(this.#request.output, this.#answer));
+        this.#resolve(decodeMessage(this.#request.method, this.#answer));
       } catch (error) {
         this.#reject(error);
       }

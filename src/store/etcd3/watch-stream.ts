@@ -1,20 +1,14 @@
 import { setMaxListeners } from "node:events";
-import type { MessageInitShape } from "@bufbuild/protobuf";
 import { delay } from "../../async/abort.ts";
 import { Backoff } from "../../async/backoff.ts";
 import { isDiscoveryError } from "../../errors.ts";
 import type { Duplex, Metadata } from "./channel.ts";
 import type { Client } from "./client.ts";
 import type { Endpoint } from "./endpoint.ts";
-import {
-  type Event,
-  KV,
-  Watch,
-  type WatchRequestSchema,
-  type WatchResponse,
-} from "./gen/etcd_pb.js";
+import type { Event, WatchRequest, WatchResponse } from "./gen/etcd.ts";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
 import type { KeyRange } from "./keys.ts";
+import * as methods from "./methods.ts";
 import { isEndpointFault, isTokenFault } from "./status.ts";
 import { Watchdog } from "./watchdog.ts";
 
@@ -39,7 +33,7 @@ export interface RangeWatch {
 }
 
 interface OpenStream {
-  readonly duplex: Duplex<MessageInitShape<typeof WatchRequestSchema>>;
+  readonly duplex: Duplex<WatchRequest>;
   readonly endpoint: Endpoint;
   readonly failures: number;
   readonly metadata: Metadata;
@@ -100,8 +94,7 @@ export class WatchStream {
     const id = this.#ids.get(watch);
     if (id === undefined) return;
     this.#delete(id, watch);
-    const value = { watchId: id };
-    this.#stream?.duplex.send({ requestUnion: { case: "cancelRequest", value } });
+    this.#stream?.duplex.send({ cancelRequest: { watchId: id } });
   }
 
   #delete(id: bigint, watch: RangeWatch): void {
@@ -155,7 +148,7 @@ export class WatchStream {
 
   #openOn(endpoint: Endpoint, metadata: Metadata): OpenStream {
     const duplex = endpoint.channel.duplex(
-      Watch.method.watch,
+      methods.watch,
       { connectTimeoutMs: silenceMs, metadata },
       {
         message: (message) => {
@@ -172,8 +165,8 @@ export class WatchStream {
 
   #create({ duplex }: OpenStream, id: bigint, { range, next }: RangeWatch): void {
     this.#creating.push(id);
-    const value = { ...range, startRevision: BigInt(next), watchId: id, fragment: true };
-    duplex.send({ requestUnion: { case: "createRequest", value } });
+    const startRevision = BigInt(next);
+    duplex.send({ createRequest: { ...range, startRevision, watchId: id, fragment: true } });
   }
 
   #told(stream: OpenStream, message: WatchResponse): void {
@@ -232,7 +225,7 @@ export class WatchStream {
     const refusal = new Error(`etcd refused the watch: ${why}`);
     try {
       const call = { signal, timeoutMs: silenceMs, repeatable: true, linearizable: true };
-      await this.#client.unary(KV.method.range, { ...watch.range, countOnly: true }, call);
+      await this.#client.unary(methods.range, { ...watch.range, countOnly: true }, call);
     } catch (error) {
       const passing = error instanceof GrpcError && isEndpointFault(error);
       if (!signal.aborted && !passing && this.#watches.get(id) === watch) {
@@ -281,7 +274,7 @@ export class WatchStream {
 
   #guard(stream: OpenStream): Watchdog {
     return new Watchdog(this.#client.clock, silenceMs, {
-      ask: () => stream.duplex.send({ requestUnion: { case: "progressRequest", value: {} } }),
+      ask: () => stream.duplex.send({ progressRequest: {} }),
       dead: () => {
         const message = "the watch stream gave no sign of life";
         this.#broke(stream, new GrpcError(GrpcStatus.DEADLINE_EXCEEDED, message));

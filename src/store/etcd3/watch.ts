@@ -11,7 +11,7 @@ import type {
 } from "../store.ts";
 import type { Client } from "./client.ts";
 import type { Cluster } from "./cluster.ts";
-import { type Event, Event_EventType } from "./gen/etcd_pb.js";
+import { type Event, Event_EventType } from "./gen/etcd.ts";
 import { hostIdOf, type KeyRange, oneKey, prefixRange } from "./keys.ts";
 import { eventRecord } from "./record.ts";
 import type { RangeWatch, WatchStream } from "./watch-stream.ts";

@@ -1,8 +1,7 @@
-import { create, toBinary } from "@bufbuild/protobuf";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { silentLogger } from "../../../src/logger.ts";
 import { Etcd3Store } from "../../../src/store/etcd3/etcd3-store.ts";
-import { Event_EventType, KeyValueSchema } from "../../../src/store/etcd3/gen/etcd_pb.js";
+import { Event_EventType, KeyValue } from "../../../src/store/etcd3/gen/etcd.ts";
 import { GrpcError, GrpcStatus } from "../../../src/store/etcd3/grpc-error.ts";
 import { type ManualClock, manualClock } from "../../../src/testing/index.ts";
 import type { WatchRecorder } from "../../../src/testing/store-contract/watch-recorder.ts";
@@ -50,8 +49,15 @@ const header = (revision: number, clusterId = 7n): object => ({
 
 /** Answers a reading like an etcd whose records were all created at revision 1 and written at each since. */
 function history({ revision }: { readonly revision?: bigint }): object {
-  const record = create(KeyValueSchema, { createRevision: 1n, modRevision: revision ?? 5_000n });
-  return { header: header(5_000), kvs: [toBinary(KeyValueSchema, record)] };
+  const record = KeyValue.encode({
+    key: new Uint8Array(0),
+    value: new Uint8Array(0),
+    createRevision: 1n,
+    modRevision: revision ?? 5_000n,
+    version: 1n,
+    lease: 0n,
+  });
+  return { header: header(5_000), kvs: [record.finish()] };
 }
 
 const put = (revision: number, id = "a"): object => ({
@@ -72,15 +78,13 @@ const told = (from: number, to: number): string[] =>
 
 function creates(stream: ScriptedStream): CreateRequest[] {
   return stream.requests.flatMap((request) => {
-    const { requestUnion } = request as { requestUnion: { case: string; value: CreateRequest } };
-    return requestUnion.case === "createRequest" ? [requestUnion.value] : [];
+    const { createRequest } = request as { createRequest?: CreateRequest };
+    return createRequest === undefined ? [] : [createRequest];
   });
 }
 
 const kinds = (stream: ScriptedStream): string[] =>
-  stream.requests.map(
-    (request) => (request as { requestUnion: { case: string } }).requestUnion.case,
-  );
+  stream.requests.flatMap((request) => Object.keys(request as object));
 
 /** Waits for the n-th stream there ever was, and for its create requests. */
 async function stream(index: number, watches = 1): Promise<ScriptedStream> {
