@@ -1,11 +1,11 @@
 // @ts-check
 // The floor: the channel alone. The requests are those of the library, the answers are not decoded.
-import { Compare_CompareTarget, KeyValue } from "../dist/store/etcd3/gen/etcd.js";
-import { Http2Channel } from "../dist/store/etcd3/http2-channel.js";
-import { oneKey, prefixRange } from "../dist/store/etcd3/keys.js";
-import * as methods from "../dist/store/etcd3/methods.js";
+import { Compare_CompareTarget, KeyValue } from "../.cache/modules/store/etcd3/gen/etcd.js";
+import { Http2Channel } from "../.cache/modules/store/etcd3/http2-channel.js";
+import { oneKey, prefixRange } from "../.cache/modules/store/etcd3/keys.js";
+import * as methods from "../.cache/modules/store/etcd3/methods.js";
 import { hostRecord } from "./host-record.js";
-import { hostKey, hostsPrefix, infoKey } from "../dist/model/keys.js";
+import { hostKey, hostsPrefix, infoKey } from "../.cache/modules/model/keys.js";
 
 /** Passes over whatever comes. */
 const undecoded = {

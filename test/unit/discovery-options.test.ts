@@ -112,7 +112,10 @@ test("an authority that Node would pass over is refused", async () => {
   const {
     ca: { cert: authority },
   } = await makeCertificates();
-  for (const ca of [authority.slice(0, authority.length / 2), `${authority}${authority.slice(0, authority.length / 2)}`]) {
+  for (const ca of [
+    authority.slice(0, authority.length / 2),
+    `${authority}${authority.slice(0, authority.length / 2)}`,
+  ]) {
     expect(() => connection({ endpoints: ["https://a:1"], tls: { ca } })).toThrow(/^tls.ca:/);
   }
   connection({ endpoints: ["https://a:1"], tls: { ca: `${authority}\n${authority}` } });

@@ -3,7 +3,7 @@ import type { Watch, WatchBatch, WatchChange, WatchEnd, WatchObserver } from "..
 const decoder = new TextDecoder();
 
 /** A change in one line: `put info=v`, `put a=v` or `delete a`. */
-export function inWords(change: WatchChange): string {
+function inWords(change: WatchChange): string {
   const name = change.record.kind === "info" ? "info" : change.record.id;
   return change.kind === "put"
     ? `put ${name}=${decoder.decode(change.stored.value)}`
