@@ -103,6 +103,7 @@ export class Entry {
 
   readonly #logger: Logger;
   readonly #listeners = new Map<keyof RegistrationEvents, Set<(event: never) => void>>();
+
   /** Wait for the first registration. */
   readonly #waiters = new Set<Waiter>();
 
@@ -218,6 +219,7 @@ export class Entry {
   /** Calls back once: when the newest record is on the store, or as soon as that is refused. */
   onWritten(waiter: Waiter): () => void {
     if (this.ending) waiter.reject(closed(this.service));
+    else if (this.#registered && !this.dirty) waiter.resolve();
     else this.#writers.add(waiter);
     return () => this.#writers.delete(waiter);
   }

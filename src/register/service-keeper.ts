@@ -164,13 +164,16 @@ export class ServiceKeeper {
       }
     }
     const { clock } = this.context.store;
+    const known = this.info;
     const since = this.#settling?.since ?? clock.now();
     this.#settling?.cancel();
     const left = since + settleAtMostMs - clock.now();
     const cancel = clock.setTimeout(
       () => {
         this.#settling = undefined;
-        this.see(stored, revision);
+        // Something newer may have been written, or read, meanwhile.
+        const outdated = this.info !== known && (this.info?.revision ?? 0) >= revision;
+        if (!outdated) this.see(stored, revision);
         this.#loop.wake();
       },
       Math.max(0, Math.min(settleMs, left)),

@@ -558,3 +558,21 @@ test("credential changes end with the registration, also while the store is away
   store.outage(false);
   await clock.advance(2_000);
 });
+
+test("a change that changes nothing is not waited for", async () => {
+  const clock = manualClock();
+  const registration = discover({ store: memoryStore({ clock }) }).register("api", {
+    ...privateHost,
+    user: "u",
+    password: "p",
+  });
+  await clock.advance(10);
+  const done: string[] = [];
+  void registration
+    .rotateCredentials({ user: "u", password: "p" })
+    .then(() => done.push("rotated"));
+  void registration.drain({ delayMs: 10 }).then(() => done.push("drained"));
+  void registration.drain({ delayMs: 20 }).then(() => done.push("drained again"));
+  await clock.advance(100);
+  expect(done).toEqual(["rotated", "drained", "drained again"]);
+});
