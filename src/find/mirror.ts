@@ -253,7 +253,10 @@ export class Mirror {
     const { logger, store } = this.#context;
     // One warning an outage, however long it takes.
     const level = this.#failure === undefined ? "warn" : "debug";
-    logger[level]("cannot follow; trying again", { service: this.service, error });
+    logger[level]("cannot follow; trying again", {
+      service: this.service,
+      error: error.message,
+    });
     this.#failure = error;
     this.#tell((follower) => follower.failed(error));
     if (!this.#live) return;

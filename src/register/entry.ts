@@ -211,7 +211,7 @@ export class Entry {
     this.ending = true;
     this.become("closed");
     if (this.#waiters.size + this.#writers.size === 0) return;
-    const error = closed(this.service);
+    const error = closed(this.service, this.#registered ? undefined : this.#lastError);
     rejectAll(this.#waiters, error);
     rejectAll(this.#writers, error);
   }
@@ -271,8 +271,12 @@ export class Entry {
   }
 }
 
-export function closed(service: string): DiscoveryError {
-  return new DiscoveryError("CLOSED", `the registration of "${service}" has ended`);
+/** @param cause why it never came to be registered, if it did not */
+export function closed(service: string, cause?: DiscoveryError): DiscoveryError {
+  const reason = cause === undefined ? "" : ` before it was registered: ${cause.message}`;
+  return new DiscoveryError("CLOSED", `the registration of "${service}" has ended${reason}`, {
+    cause,
+  });
 }
 
 /** Refusals that only somebody else can lift, so that whoever waits should hear of them at once. */

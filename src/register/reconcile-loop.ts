@@ -15,6 +15,9 @@ export interface ReconcileLoopOptions {
   readonly onFailure: (error: Error) => void;
 }
 
+/** Nobody sees it. Without one, each abort would make an exception with a stack of its own. */
+const interruption = new Error("interrupted");
+
 /**
  * Runs one step after the other, never two at once, for as long as there is something to do; after
  * a failed one it waits, longer each time (50 ms to 1 s, full jitter).
@@ -42,13 +45,13 @@ export class ReconcileLoop {
   /** There is something to do that should not wait for a back-off or a session. */
   interrupt(): void {
     this.wake();
-    this.#interrupt.abort();
+    this.#interrupt.abort(interruption);
   }
 
   /** No further step is begun. */
   close(): void {
     this.#closed = true;
-    this.#interrupt.abort();
+    this.#interrupt.abort(interruption);
   }
 
   async #run(): Promise<void> {

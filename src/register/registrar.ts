@@ -22,11 +22,11 @@ export class Registrar {
       ttlSeconds,
       timeoutMs,
       onFailure: (error) => {
-        logger.warn("could not open a session; trying again", { error });
+        logger.warn("could not open a session; trying again", { error: error.message });
         for (const keeper of this.#keepers.values()) keeper.fail(error);
       },
       onLost: (error) => {
-        logger.warn("the session was lost; registering again", { error });
+        logger.warn("the session was lost; registering again", { error: error.message });
         for (const keeper of this.#keepers.values()) keeper.lose(error);
       },
     });

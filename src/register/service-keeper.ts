@@ -1,21 +1,18 @@
 import { abortable } from "../async/abort.ts";
 import type { CancelTimer } from "../async/clock.ts";
 import { DiscoveryError, isDiscoveryError } from "../errors.ts";
-import { decodeHost, encodeHost } from "../model/record.ts";
 import type { StoredRecord, WatchChange } from "../store/store.ts";
 import type { Credentials } from "./credentials.ts";
 import { type Entry, isDenied } from "./entry.ts";
 import { hostWrite, pieces, writePiece } from "./host-writes.ts";
+import { ordersDraining } from "./operator-order.ts";
 import { OwnRecords } from "./own-records.ts";
 import { settled, writePrivateHosts } from "./private-hosts.ts";
 import { type Rotation, rotate, writePublicHosts } from "./public-hosts.ts";
 import { ReconcileLoop } from "./reconcile-loop.ts";
 import type { KeeperContext } from "./register-context.ts";
 import { type SeenInfo, seenInfo, serves } from "./seen-info.ts";
-
-/** New credentials are taken over once they have been the newest for so long, so that a fleet that starts together settles before it writes. */
-const settleMs = 50;
-const settleAtMostMs = 1_000;
+import { Settling } from "./settling.ts";
 
 /** How long to wait before asking again for a watch that was refused. */
 const refusedMs = 1_000;
@@ -45,15 +42,14 @@ export class ServiceKeeper {
   readonly #rotations: Rotation[] = [];
   #verify = false;
   #verifiedAt = 0;
-  #settling:
-    | { readonly since: number; readonly revision: number; readonly cancel: CancelTimer }
-    | undefined;
+  readonly #settling: Settling;
   #undoTimer: CancelTimer | undefined;
 
   constructor(service: string, context: KeeperContext, onEmpty: () => void) {
     this.service = service;
     this.context = context;
     this.#onEmpty = onEmpty;
+    this.#settling = new Settling(context.store.clock);
     this.#loop = new ReconcileLoop({
       clock: context.store.clock,
       step: (interrupted) => this.#fittingStep(interrupted),
@@ -62,7 +58,11 @@ export class ServiceKeeper {
     this.#records = new OwnRecords(context.store, service, {
       changed: (change) => this.#observe(change),
       ended: (reason, error) => {
-        context.logger.info("looking at own records again", { service, reason, error });
+        context.logger.info("looking at own records again", {
+          service,
+          reason,
+          error: error.message,
+        });
         this.#verify = true;
         if (reason !== "refused") this.#loop.wake();
         else context.store.clock.setTimeout(() => this.#loop.wake(), refusedMs);
@@ -109,7 +109,7 @@ export class ServiceKeeper {
   close(): void {
     this.#loop.close();
     this.#records.close();
-    this.#settling?.cancel();
+    this.#settling.cancel();
     this.#undoTimer?.();
     for (const entry of [...this.#entries.values()]) this.#forget(entry);
   }
@@ -151,7 +151,7 @@ export class ServiceKeeper {
 
   /** Somebody is changing the info: until it has settled nothing is written that depends on it. */
   get unsettled(): boolean {
-    return this.#settling !== undefined;
+    return this.#settling.pending;
   }
 
   /** Takes note of the info, as {@link see}, once nothing newer has been heard of for a moment. */
@@ -163,22 +163,13 @@ export class ServiceKeeper {
         return;
       }
     }
-    const { clock } = this.context.store;
     const known = this.info;
-    const since = this.#settling?.since ?? clock.now();
-    this.#settling?.cancel();
-    const left = since + settleAtMostMs - clock.now();
-    const cancel = clock.setTimeout(
-      () => {
-        this.#settling = undefined;
-        // Something newer may have been written, or read, meanwhile.
-        const outdated = this.info !== known && (this.info?.revision ?? 0) >= revision;
-        if (!outdated) this.see(stored, revision);
-        this.#loop.wake();
-      },
-      Math.max(0, Math.min(settleMs, left)),
-    );
-    this.#settling = { since, revision, cancel };
+    this.#settling.restart(revision, () => {
+      // Something newer may have been written, or read, meanwhile.
+      const outdated = this.info !== known && (this.info?.revision ?? 0) >= revision;
+      if (!outdated) this.see(stored, revision);
+      this.#loop.wake();
+    });
   }
 
   /** From now on these are the credentials of all public hosts here, but of those yet to announce their own. */
@@ -368,7 +359,7 @@ export class ServiceKeeper {
       return;
     }
     if (revision <= (this.info?.revision ?? 0)) return;
-    if (revision > (this.#settling?.revision ?? 0)) this.settle(stored, revision);
+    if (revision > this.#settling.revision) this.settle(stored, revision);
   }
 
   #follow(): void {
@@ -386,7 +377,7 @@ export class ServiceKeeper {
     this.fail(error);
     this.context.logger.warn("could not bring registrations in line with the store; trying again", {
       service: this.service,
-      error,
+      error: error.message,
     });
   }
 }
@@ -394,16 +385,4 @@ export class ServiceKeeper {
 function asDiscoveryError(error: Error): DiscoveryError {
   if (isDiscoveryError(error)) return error;
   return new DiscoveryError("UNAVAILABLE", error.message, { cause: error });
-}
-
-/** Whether a foreign write only added `draining` to the record: an operator's order, which is obeyed. */
-function ordersDraining(entry: Entry, value: Uint8Array): boolean {
-  if (entry.record.draining) return false;
-  try {
-    const foreign = decodeHost(value, entry.service, entry.uuid);
-    const undrained = encodeHost({ ...foreign, draining: false });
-    return foreign.draining && Buffer.compare(entry.encode(), undrained) === 0;
-  } catch {
-    return false;
-  }
 }

@@ -3,6 +3,8 @@ import { Backoff } from "../async/backoff.ts";
 import type { CancelTimer, Clock } from "../async/clock.ts";
 import type { Session, Store } from "../store/store.ts";
 
+const firstTryMs = 1_000;
+
 export interface SessionHolderOptions {
   readonly store: Store;
   readonly ttlSeconds: number;
@@ -83,9 +85,10 @@ export class SessionHolder {
       if (this.#clock.now() - previous >= ttlSeconds * 1_000) this.#backoff.reset();
       else await delay(this.#clock, this.#backoff.next(), signal);
     }
-    for (;;) {
+    // The first try is short, so that whoever waits soon learns why there is nothing yet.
+    for (let triesMs = Math.min(firstTryMs, timeoutMs); ; triesMs = timeoutMs) {
       try {
-        const session = await store.openSession({ ttlSeconds, timeoutMs, signal });
+        const session = await store.openSession({ ttlSeconds, timeoutMs: triesMs, signal });
         if (signal.aborted) {
           void session.close({ timeoutMs });
           throw signal.reason;

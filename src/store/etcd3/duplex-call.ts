@@ -68,7 +68,7 @@ export class DuplexCall<I, O> implements Duplex<I> {
       this.#endedLater(
         new GrpcError(
           GrpcStatus.UNAVAILABLE,
-          `${this.#connection.address}: no connection within ${connectTimeoutMs} ms`,
+          `${this.#connection.address}: no connection within ${Math.round(connectTimeoutMs)} ms`,
           { neverSent: true },
         ),
       );

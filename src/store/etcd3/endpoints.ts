@@ -205,7 +205,7 @@ function weight({ neverSent, status }: GrpcError): number {
 }
 
 function timeout(timeoutMs: number): GrpcError {
-  return new GrpcError(GrpcStatus.DEADLINE_EXCEEDED, `no answer within ${timeoutMs} ms`, {
+  return new GrpcError(GrpcStatus.DEADLINE_EXCEEDED, `no answer within ${Math.round(timeoutMs)} ms`, {
     neverSent: true,
   });
 }

@@ -117,7 +117,7 @@ class UnaryCall<O> implements GrpcStreamObserver {
     this.#stop(
       new GrpcError(
         GrpcStatus.DEADLINE_EXCEEDED,
-        `${this.#connection.address}: no ${what} within ${deadlineMs} ms`,
+        `${this.#connection.address}: no ${what} within ${Math.round(deadlineMs)} ms`,
         { neverSent: this.#stream === undefined },
       ),
     );
