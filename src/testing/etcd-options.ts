@@ -45,6 +45,12 @@ export function checkOptions(options: StartEtcdOptions): void {
   if (![1, 3, 5].includes(size)) {
     throw invalid("size", `is ${String(size)}; a cluster has 1, 3 or 5 members`);
   }
+  if (tls !== undefined && (typeof tls !== "object" || tls === null)) {
+    throw invalid("tls", "must be an object with the server's cert and key");
+  }
+  for (const name of ["cert", "key"] as const) {
+    if (tls !== undefined && tls[name] === undefined) throw invalid(`tls.${name}`, "is missing");
+  }
   if (tls?.clientCertAuth === true && tls.ca === undefined) {
     throw invalid("tls.ca", "is missing, but clientCertAuth needs it to know its clients");
   }

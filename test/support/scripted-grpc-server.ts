@@ -54,6 +54,8 @@ export class ScriptedGrpcServer {
       session.on("error", () => {});
     });
     server.on("stream", (stream, headers) => {
+      // Each write that waits its turn is a listener.
+      stream.setMaxListeners(0);
       const call = new ScriptedCall(stream, headers);
       this.calls.push(call);
       Promise.resolve(call)
