@@ -7,6 +7,7 @@ import { DiscoveryError } from "../errors.ts";
 import { etcdEnvironment } from "./etcd-binary.ts";
 import { callGateway, type EtcdJson } from "./etcd-gateway.ts";
 import type { EtcdReaper } from "./etcd-reaper.ts";
+import { waitUntilStopped } from "./process-stopped.ts";
 
 /** How often a condition is looked at again while it is waited for. */
 const pollMs = 15;
@@ -95,10 +96,13 @@ export class EtcdProcess {
     await ended;
   }
 
+  /** Sends a signal; after SIGSTOP it has stopped when this returns. */
   signal(name: "SIGSTOP" | "SIGCONT"): void {
-    if (this.#child === undefined || !this.#child.kill(name)) {
+    const child = this.#child;
+    if (child?.pid === undefined || !child.kill(name)) {
       throw new DiscoveryError("UNAVAILABLE", "This etcd does not run.");
     }
+    if (name === "SIGSTOP") waitUntilStopped(child.pid);
   }
 
   call(

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import { Discovery, type DiscoveryOptions, type TlsOptions } from "../../src/index.ts";
 import { type EtcdCluster, startEtcd } from "../../src/testing/index.ts";
 import { type Certificates, makeCertificates } from "../support/certificates.ts";
+import { eventually } from "../support/eventually.ts";
 import { recordingLogger } from "../support/recording-logger.ts";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary-folder.ts";
 
@@ -59,7 +60,7 @@ async function failure(options: DiscoveryOptions): Promise<string> {
   await expect(registration.waitRegistration({ signal })).rejects.toMatchObject({
     name: "TimeoutError",
   });
-  expect(registration.lastError?.code).toBe("UNAVAILABLE");
+  await eventually(() => registration.lastError?.code === "UNAVAILABLE");
   expect(logger.text()).not.toContain("PRIVATE KEY");
   const causes: string[] = [];
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
