@@ -205,9 +205,13 @@ function weight({ neverSent, status }: GrpcError): number {
 }
 
 function timeout(timeoutMs: number): GrpcError {
-  return new GrpcError(GrpcStatus.DEADLINE_EXCEEDED, `no answer within ${Math.round(timeoutMs)} ms`, {
-    neverSent: true,
-  });
+  return new GrpcError(
+    GrpcStatus.DEADLINE_EXCEEDED,
+    `no answer within ${Math.round(timeoutMs)} ms`,
+    {
+      neverSent: true,
+    },
+  );
 }
 
 /** What to say to a call for which there is no time left to try anything. */
