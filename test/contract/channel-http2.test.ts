@@ -1,7 +1,7 @@
 import dns from "node:dns";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { constants, type ServerHttp2Session } from "node:http2";
+import { type ClientHttp2Session, connect, constants, type ServerHttp2Session } from "node:http2";
 import { createServer as createTcpServer, type AddressInfo, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -214,6 +214,35 @@ describe("connecting", () => {
     expect([error.status, error.neverSent]).toEqual([GrpcStatus.UNAVAILABLE, true]);
     expect(error.message).toContain("for a reason");
     expect(cancelled.ends).toEqual([]);
+  });
+
+  test("disconnect() upon an answer waits until that answer's packet is read", async () => {
+    // Destroyed sooner, a session frees what it is reading: nodejs/node#64113. The damage shows
+    // much later and seldom, so this looks at the order instead.
+    const server = await serve((call) => call.refuse({ "grpc-status": GrpcStatus.UNAVAILABLE }));
+    const session = connect(server.origin);
+    onTestFinished(() => session.destroy());
+    let reading = false;
+    const destroyedWhileReading: boolean[] = [];
+    const prototype = Object.getPrototypeOf(session) as ClientHttp2Session;
+    const destroy = vi.spyOn(prototype, "destroy").mockImplementation(function (
+      this: ClientHttp2Session,
+      ...args
+    ) {
+      destroyedWhileReading.push(reading);
+      destroy.mockRestore();
+      this.destroy(...args);
+    });
+    onTestFinished(() => destroy.mockRestore());
+    const channel = open({ origin: server.origin });
+    await failureOf(put(channel));
+    reading = true;
+    setImmediate(() => {
+      reading = false;
+    });
+    channel.disconnect(new Error("for a reason"));
+    await eventually(() => destroyedWhileReading.length > 0);
+    expect(destroyedWhileReading).toEqual([false]);
   });
 
   test("a server of another protocol is told from a dead one", async () => {

@@ -151,9 +151,13 @@ export class Connection {
     this.#failure ??= reason;
     this.#heartbeat.stop();
     this.#retire();
-    this.#session.destroy(reason);
-    // The session waits until all is sent, which a peer that reads no more never lets happen.
-    setImmediate(() => this.#socket.destroy());
+    // A reset sends at once and frees its stream, also while nghttp2 reads a frame of that stream,
+    // in whose callbacks promises and ticks run: heap corruption. Immediates come after reading.
+    setImmediate(() => {
+      this.#session.destroy(reason);
+      // The session waits until all is sent, which a peer that reads no more never lets happen.
+      setImmediate(() => this.#socket.destroy());
+    });
   }
 
   #listen(): void {
