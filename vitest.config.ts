@@ -3,6 +3,8 @@ import { defineConfig, type ViteUserConfig } from "vitest/config";
 const config: ViteUserConfig = defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    // What takes long is run by `npm run test:faults`.
+    exclude: ["test/**/*.slow.test.ts"],
     globalSetup: ["test/support/global-setup.ts"],
     // Real processes: tests look at signals, exit codes and what keeps a process alive.
     pool: "forks",
