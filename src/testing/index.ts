@@ -18,3 +18,4 @@ export {
   storeContract,
 } from "./store-contract.ts";
 export { startEtcd } from "./start-etcd.ts";
+export { startProxy, type TcpProxy } from "./tcp-proxy.ts";
