@@ -1,5 +1,6 @@
 import { delay } from "../async/abort.ts";
 import { Backoff } from "../async/backoff.ts";
+import { overdue } from "../async/overdue.ts";
 import { DiscoveryError, type DiscoveryErrorCode } from "../errors.ts";
 import type { Host } from "../model/host.ts";
 import type { Service } from "../model/service.ts";
@@ -126,9 +127,8 @@ export class Mirror {
     const { signal } = this.#closed;
     while (!signal.aborted) {
       try {
-        const listing = await this.#read(signal);
-        this.#replace(listing);
-        await this.#watch(listing.revision + 1);
+        const revision = await this.#list(signal);
+        await this.#watch(revision + 1);
       } catch (error) {
         if (signal.aborted) return;
         this.#lost(error as Error);
@@ -158,16 +158,19 @@ export class Mirror {
     }
   }
 
-  #replace(listing: Listing): void {
+  /** Takes over a new reading; returns its revision alone, as whoever goes on to watch would keep all of it. */
+  async #list(signal: AbortSignal): Promise<number> {
+    const listing = await this.#read(signal);
     const difference = this.#known.replace(listing);
     if (this.#listed) {
       this.#resyncs += 1;
       this.#publish(difference);
-      return;
+    } else {
+      this.#found();
+      this.#listed = true;
+      this.#tell((follower) => follower.listed(this));
     }
-    this.#found();
-    this.#listed = true;
-    this.#tell((follower) => follower.listed(this));
+    return listing.revision;
   }
 
   /** Applies every change, and compares with the store from time to time. Rejects when the watch is over. */
@@ -177,7 +180,8 @@ export class Mirror {
     const over = new AbortController();
     const signal = AbortSignal.any([over.signal, this.#closed.signal]);
     const since = clock.now();
-    const cancelOverdue = clock.setTimeout(
+    const cancelOverdue = overdue(
+      clock,
       () => this.#lost(this.#error("TIMEOUT", "the watch is not confirmed")),
       confirmMs,
     );
