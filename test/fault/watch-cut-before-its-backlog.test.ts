@@ -1,0 +1,95 @@
+import { expect, test } from "vitest";
+import { Discovery } from "../../src/index.ts";
+import { eventually } from "../support/eventually.ts";
+import { hostValue } from "../support/host-value.ts";
+import { ScriptedEtcd } from "../support/scripted-etcd.ts";
+import { witness } from "../support/witness.ts";
+
+const key = (id: string): string => `/services/api/${id}`;
+
+const range = (from: number, to: number): string[] =>
+  Array.from({ length: to - from + 1 }, (_, index) => `h${from + index}`);
+
+test("a watch that is confirmed at revision 100 and broken before its backlog loses none of it", async () => {
+  await using etcd = await ScriptedEtcd.start();
+  await using discovery = new Discovery({ endpoints: [etcd.endpoint] });
+  await using seen = witness(discovery, "api");
+  await seen.ready();
+  await eventually(() => etcd.streams[0]?.wanted.size === 2);
+
+  const confirmations = () =>
+    seen.views.filter(({ freshness }) => freshness.source === "live").length;
+  etcd.onWatch = (stream) => stream.each((watch) => stream.accept(watch));
+  etcd.cut();
+  for (const id of range(1, 100)) etcd.writeUntold({ [key(id)]: hostValue("api", id) });
+  for (const times of [2, 3, 4]) {
+    await eventually(() => confirmations() === times);
+    if (times === 4) etcd.onWatch = (stream) => stream.serve();
+    etcd.cut();
+  }
+  await eventually(() => seen.events.length === 100);
+  expect(seen.told).toEqual(range(1, 100).map((id) => `up ${id}`));
+  expect(etcd.streams).toHaveLength(5);
+  seen.check();
+});
+
+test("3,000 revisions of backlog, broken after each batch, whose headers are ahead of it: each is told once", async () => {
+  await using etcd = await ScriptedEtcd.start();
+  await using discovery = new Discovery({ endpoints: [etcd.endpoint] });
+  await using seen = witness(discovery, "api");
+  await seen.ready();
+  await eventually(() => etcd.streams[0]?.wanted.size === 2);
+
+  // As etcd sends it: at most 1,000 revisions at once, under the revision that it is at now.
+  etcd.onWatch = (stream) =>
+    stream.each((watch) => {
+      stream.accept(watch);
+      const events = stream.missed(watch).slice(0, 1_000);
+      if (events.length === 0) return;
+      stream.send({ watchId: watch.watchId ?? 0n, events });
+      // Ahead of what is told, too.
+      stream.send({ watchId: -1n });
+    });
+  etcd.cut();
+  for (const id of range(1, 3_000)) etcd.writeUntold({ [key(id)]: hostValue("api", id) });
+  for (const batch of [1, 2, 3]) {
+    await eventually(() => seen.events.length === batch * 1_000);
+    etcd.cut();
+  }
+  expect(seen.told).toEqual(range(1, 3_000).map((id) => `up ${id}`));
+  await eventually(() => etcd.streams.length === 5 && etcd.streams[4]?.wanted.size === 2);
+  expect(
+    [...(etcd.streams[4]?.wanted.values() ?? [])].map(({ startRevision }) => startRevision),
+  ).toEqual([3_002n, 2n]);
+  seen.check();
+});
+
+test("a change that comes in fragments is told when it is whole, though the stream breaks in between", async () => {
+  await using etcd = await ScriptedEtcd.start();
+  await using discovery = new Discovery({ endpoints: [etcd.endpoint] });
+  await using seen = witness(discovery, "api");
+  await seen.ready();
+  await eventually(() => etcd.streams[0]?.wanted.size === 2);
+
+  etcd.onWatch = (stream) =>
+    stream.each((watch) => {
+      stream.accept(watch);
+      const watchId = watch.watchId ?? 0n;
+      const [first, second, third] = stream.missed(watch);
+      if (first === undefined || second === undefined || third === undefined) return;
+      stream.send({ watchId, fragment: true, events: [first] });
+      stream.send({ watchId, fragment: true, events: [second] });
+      if (etcd.streams.length === 2) etcd.cut();
+      else stream.send({ watchId, events: [third] });
+    });
+  etcd.cut();
+  etcd.writeUntold(
+    Object.fromEntries(["a", "b", "c"].map((id) => [key(id), hostValue("api", id)])),
+  );
+  await eventually(() => seen.events.length === 3);
+  expect(seen.told).toEqual(["up a", "up b", "up c"]);
+  expect(
+    seen.views.map(({ hosts }) => hosts.length).filter((size) => ![0, 3].includes(size)),
+  ).toEqual([]);
+  seen.check();
+});
