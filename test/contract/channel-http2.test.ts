@@ -12,10 +12,9 @@ import { PutResponse } from "../../src/store/etcd3/gen/etcd.ts";
 import { GrpcError, GrpcStatus } from "../../src/store/etcd3/grpc-error.ts";
 import { Http2Channel, type Http2ChannelOptions } from "../../src/store/etcd3/http2-channel.ts";
 import * as methods from "../../src/store/etcd3/methods.ts";
-import { manualClock } from "../../src/testing/manual-clock.ts";
+import { manualClock, startProxy, type TcpProxy } from "../../src/testing/index.ts";
 import { type Certificates, makeCertificates } from "../support/certificates.ts";
 import { eventually } from "../support/eventually.ts";
-import { FreezableProxy } from "../support/freezable-proxy.ts";
 import { type Script, ScriptedGrpcServer } from "../support/scripted-grpc-server.ts";
 
 /** What the channel of our own promises beyond the seam, and `@grpc/grpc-js` does not. */
@@ -36,9 +35,9 @@ async function serve(script: Script, tls?: Parameters<typeof ScriptedGrpcServer.
   return server;
 }
 
-async function proxied(origin: string): Promise<FreezableProxy> {
-  const proxy = await FreezableProxy.start(origin);
-  onTestFinished(() => proxy.close());
+async function proxied(origin: string): Promise<TcpProxy> {
+  const proxy = await startProxy(origin);
+  onTestFinished(() => proxy.stop());
   return proxy;
 }
 
@@ -117,20 +116,20 @@ describe("the heartbeat", () => {
       }
     });
     const proxy = await proxied(server.origin);
-    const channel = open({ origin: proxy.origin, clock });
+    const channel = open({ origin: proxy.endpoint, clock });
     const { ends } = keepAlive(channel);
     const call = failureOf(put(channel, { deadlineMs: 600_000 }));
     await eventually(() => server.calls.length === 2);
-    proxy.freeze();
+    proxy.stall();
     await clock.advance(12_999);
     expect(ends).toEqual([]);
     await clock.advance(1);
     const error = await call;
     expect(error.status).toBe(GrpcStatus.UNAVAILABLE);
-    expect(error.message).toContain(proxy.origin);
+    expect(error.message).toContain(proxy.endpoint);
     expect(error.message).toContain("no answer to a ping within 3000 ms");
     expect((await eventually(() => ends[0] ?? false)).status).toBe(GrpcStatus.UNAVAILABLE);
-    proxy.thaw();
+    proxy.heal();
     expect((await put(channel)).header?.revision).toBe(7n);
     expect(proxy.connections).toBe(2);
   });
@@ -299,17 +298,19 @@ describe("connecting", () => {
 describe("an answer that lies waiting, whole, in front of the client", () => {
   /** The second call of a channel, and the proxy that keeps its answer back. */
   async function waiting(script: Script, options: Omit<Http2ChannelOptions, "origin"> = {}) {
+    const written = (): number => server.sessions[0]?.socket.bytesWritten ?? 0;
     const server = await serve(async (call) => {
-      if (server.calls.length > 1) proxy.freeze();
+      if (server.calls.length > 1) proxy.stall("down");
       await script(call);
     });
     const proxy = await proxied(server.origin);
-    const channel = open({ origin: proxy.origin, ...options });
+    const channel = open({ origin: proxy.endpoint, ...options });
     await put(channel);
+    await caughtUp(server.sessions[0]);
+    const before = written();
     const call = put(channel);
     await eventually(() => server.calls[1]?.endedWith !== undefined);
-    server.sessions[0]?.ping(Buffer.from("behind.."), () => {});
-    await eventually(() => proxy.held.includes("behind.."));
+    await eventually(() => proxy.held > 0 && proxy.held === written() - before);
     return { proxy, call };
   }
 
@@ -326,7 +327,7 @@ describe("an answer that lies waiting, whole, in front of the client", () => {
       clock,
       connectTimeoutMs: 1,
     });
-    proxy.thaw();
+    proxy.heal();
     setTimeout(() => {
       for (const [callback, delayMs] of timers) if (delayMs === deadlineMs) callback();
     }, 1);
@@ -337,7 +338,7 @@ describe("an answer that lies waiting, whole, in front of the client", () => {
 
   test("is read in order, its headers first", async () => {
     const good = await waiting((request) => request.answer(putResponse));
-    good.proxy.thaw();
+    good.proxy.heal();
     expect((await good.call).header?.revision).toBe(7n);
     const bad = await waiting(async (request) => {
       if (request.stream.id === 1) {
@@ -349,7 +350,7 @@ describe("an answer that lies waiting, whole, in front of the client", () => {
       request.stream.end();
     });
     const failure = failureOf(bad.call);
-    bad.proxy.thaw();
+    bad.proxy.heal();
     expect((await failure).message).toContain("503");
   });
 });
@@ -377,10 +378,10 @@ describe("what stays behind", () => {
     const clock = manualClock();
     const server = await serve(() => {});
     const proxy = await proxied(server.origin);
-    const channel = open({ origin: proxy.origin, clock });
+    const channel = open({ origin: proxy.endpoint, clock });
     const { ends } = keepAlive(channel);
     await eventually(() => server.calls.length === 1);
-    proxy.freeze();
+    proxy.stall();
     await channel.close();
     expect(ends).toHaveLength(1);
     expect(clock.timers).toBe(0);
@@ -393,7 +394,7 @@ describe("what stays behind", () => {
     });
     // Seen from the proxy, for a server of Node.js that said GOAWAY does not look at its socket any more.
     const proxy = await proxied(server.origin);
-    await put(open({ origin: proxy.origin }));
+    await put(open({ origin: proxy.endpoint }));
     await eventually(() => proxy.open === 0);
   });
 });

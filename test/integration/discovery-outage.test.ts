@@ -3,9 +3,8 @@ import { type AddressInfo, createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { Discovery, type Registration } from "../../src/index.ts";
-import { startEtcd } from "../../src/testing/index.ts";
+import { startEtcd, startProxy, type TcpProxy } from "../../src/testing/index.ts";
 import { eventually } from "../support/eventually.ts";
-import { openProxy } from "../support/proxy.ts";
 import { RawEtcd } from "../support/raw-etcd.ts";
 import { durationOf, reached, statesOf } from "../support/registrations.ts";
 
@@ -173,17 +172,17 @@ const faults = {
     raw,
     keys,
   }) => {
-    proxy.shut();
+    proxy.refuse();
     for (const key of keys) await raw.delete(key);
     await raw.put("/elsewhere", "1");
     await etcd.compact();
-    proxy.open();
+    proxy.heal();
   },
 } satisfies Record<
   string,
   (world: {
     etcd: Awaited<ReturnType<typeof startEtcd>>;
-    proxy: Awaited<ReturnType<typeof openProxy>>;
+    proxy: TcpProxy;
     raw: RawEtcd;
     registrations: Registration[];
     keys: string[];
@@ -193,7 +192,7 @@ const faults = {
 describe.concurrent("registrations are back with the same records soon after etcd was", () => {
   test.each(Object.entries(faults))("%s", async (_, suffer) => {
     await using etcd = await startEtcd();
-    await using proxy = await openProxy(etcd.endpoint);
+    await using proxy = await startProxy(etcd.endpoint);
     const raw = new RawEtcd(etcd);
     await using discovery = new Discovery({
       endpoints: [proxy.endpoint],
@@ -234,7 +233,7 @@ describe.concurrent("registrations are back with the same records soon after etc
 describe.concurrent("a connection that died without a word", () => {
   test("does not cost a registration its lease, though there is one endpoint", async () => {
     await using etcd = await startEtcd();
-    await using proxy = await openProxy(etcd.endpoint);
+    await using proxy = await startProxy(etcd.endpoint);
     const raw = new RawEtcd(etcd);
     await using discovery = new Discovery({ endpoints: [proxy.endpoint], ttlSeconds: 5 });
     const registration = discovery.register("my-service", privateHost);
@@ -254,7 +253,7 @@ describe.concurrent("a connection that died without a word", () => {
 
   test("does not keep a lookup from its answer", async () => {
     await using etcd = await startEtcd();
-    await using proxy = await openProxy(etcd.endpoint);
+    await using proxy = await startProxy(etcd.endpoint);
     await using discovery = new Discovery({ endpoints: [proxy.endpoint] });
     expect((await discovery.get("my-service").service()).name).toBe("my-service");
     proxy.drop();

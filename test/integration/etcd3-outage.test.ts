@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { isDiscoveryError } from "../../src/errors.ts";
-import { type EtcdCluster, startEtcd } from "../../src/testing/index.ts";
+import { type EtcdCluster, startEtcd, startProxy } from "../../src/testing/index.ts";
 import {
   etcd3Store,
   follow,
@@ -12,7 +12,6 @@ import {
   write,
 } from "../support/etcd3.ts";
 import { eventually } from "../support/eventually.ts";
-import { openProxy } from "../support/proxy.ts";
 
 /** Something that refuses connections: nobody listens on port 1. */
 const nowhere = "http://127.0.0.1:1";
@@ -143,7 +142,7 @@ describe("one etcd", () => {
   });
 
   test("a session outlives a connection that was dropped without a word", async () => {
-    await using proxy = await openProxy(etcd.endpoint);
+    await using proxy = await startProxy(etcd.endpoint);
     await using store = etcd3Store([proxy.endpoint]);
     const session = await store.openSession({ ...patiently, ttlSeconds: 3 });
     await store.write(write("dropped", putHost("a", "1", session)), patiently);
@@ -162,7 +161,7 @@ describe("one etcd", () => {
   });
 
   test("a silent watch stream is found out, though nothing else is under way", async () => {
-    await using proxy = await openProxy(etcd.endpoint);
+    await using proxy = await startProxy(etcd.endpoint);
     await using store = etcd3Store([proxy.endpoint]);
     const { revision } = await read(store, "silent");
     const watch = follow(store, { service: "silent", part: "all", from: revision + 1 });
@@ -198,19 +197,19 @@ describe("one etcd", () => {
   });
 
   test("history that was replaced is known by a record, though revisions went on", async () => {
-    await using proxy = await openProxy(etcd.endpoint);
+    await using proxy = await startProxy(etcd.endpoint);
     await using store = etcd3Store([proxy.endpoint]);
     await store.write(write("replaced", putInfo("i")), patiently);
     const { revision } = await read(store, "replaced");
     const watch = follow(store, { service: "replaced", part: "info", from: revision + 1 });
     await eventually(() => expect(watch.timesEstablished).toBe(1));
-    proxy.shut();
+    proxy.refuse();
     await etcd.wipe();
     await using other = etcd3Store(etcd.endpoints);
     for (let value = 0; value < revision + 10; value += 1) {
       await other.write(write("other", putInfo(String(value))), patiently);
     }
-    proxy.open();
+    proxy.heal();
     await eventually(() => expect(watch.end).toBe("replaced"));
     expect([watch.changes, watch.faults]).toEqual([[], []]);
   });

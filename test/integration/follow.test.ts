@@ -3,10 +3,9 @@ import { Discovery } from "../../src/discovery.ts";
 import type { HostEvent } from "../../src/find/host-event.ts";
 import type { ServiceView } from "../../src/find/view-inbox.ts";
 import { encodeHost } from "../../src/model/record.ts";
-import { type EtcdCluster, startEtcd } from "../../src/testing/index.ts";
+import { type EtcdCluster, startEtcd, startProxy } from "../../src/testing/index.ts";
 import { collect } from "../support/collect.ts";
 import { eventually } from "../support/eventually.ts";
-import { openGate } from "../support/gate.ts";
 
 const host = { hostname: "node-1.internal.dev", ports: { http: 8080 } };
 
@@ -154,15 +153,15 @@ describe("on an etcd that suffers", () => {
 
   it("tells the difference when the past was compacted while it was away", async () => {
     await using etcd = await startEtcd();
-    await using gate = await openGate(etcd.endpoint);
-    await using discovery = new Discovery({ endpoints: [gate.endpoint] });
+    await using proxy = await startProxy(etcd.endpoint);
+    await using discovery = new Discovery({ endpoints: [proxy.endpoint] });
     for (const id of ["a", "b", "c"]) await putHost(etcd, "api", id);
     const views = collect(discovery.changes("api"), summary);
     const events = collect(discovery.subscribe("api", { existing: true }), show);
     await eventually(() => events.items.length === 3);
     events.take();
     await eventually(async () => (await watchers(etcd)) === 2);
-    gate.shut();
+    proxy.refuse();
     await eventually(() => views.items.at(-1)?.source === "stale");
     await deleteHost(etcd, "api", "a");
     await putHost(etcd, "api", "b", "1");
@@ -171,7 +170,7 @@ describe("on an etcd that suffers", () => {
     await putHost(etcd, "api", "d");
     await etcd.compact();
     await putHost(etcd, "api", "e");
-    gate.open();
+    proxy.heal();
     await eventually(() => events.items.length === 4);
     expect(events.items.toSorted()).toEqual(["down a resync", "up d", "up e", "update b 1"]);
     await eventually(() => views.items.at(-1)?.source === "live");

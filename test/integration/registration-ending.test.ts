@@ -1,9 +1,8 @@
 import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Discovery, type Registration } from "../../src/index.ts";
-import { type EtcdCluster, startEtcd } from "../../src/testing/index.ts";
+import { type EtcdCluster, startEtcd, startProxy } from "../../src/testing/index.ts";
 import { eventually } from "../support/eventually.ts";
-import { openProxy } from "../support/proxy.ts";
 import { RawEtcd } from "../support/raw-etcd.ts";
 import { durationOf } from "../support/registrations.ts";
 
@@ -110,7 +109,7 @@ describe("ending a registration at whatever moment", () => {
 describe.concurrent("ending a registration while etcd is out of reach", () => {
   test("takes no longer than the timeout, and the record goes once etcd is back, though the lease lives on", async () => {
     const prefix = "/outage";
-    await using proxy = await openProxy(etcd.endpoint);
+    await using proxy = await startProxy(etcd.endpoint);
     await using discovery = new Discovery({
       endpoints: [proxy.endpoint],
       prefix,
@@ -119,11 +118,11 @@ describe.concurrent("ending a registration while etcd is out of reach", () => {
     });
     const [stayer, leaver] = [0, 1].map(() => discovery.register("my-service", publicHost));
     await Promise.all([stayer?.waitRegistration(), leaver?.waitRegistration()]);
-    proxy.shut();
+    proxy.refuse();
     expect(await durationOf(leaver?.unregister() ?? Promise.reject())).toBeLessThan(700);
     await leaver?.unregister();
     expect((await hostKeys(prefix)).length).toBe(2);
-    proxy.open();
+    proxy.heal();
     const left = [`${prefix}/services/my-service/${stayer?.uuid}`];
     await eventually(async () => expect(await hostKeys(prefix)).toEqual(left), 2_000);
     await stayer?.update({ weight: 2 });
