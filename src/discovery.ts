@@ -11,6 +11,7 @@ import { Query, type GetOptions } from "./find/query.ts";
 import { listServices, type ServicesOptions } from "./find/services.ts";
 import type { Subscription } from "./find/subscription.ts";
 import type { ServiceView } from "./find/view-inbox.ts";
+import { type Health, healthOf } from "./health.ts";
 import type { Host } from "./model/host.ts";
 import { type HostOptions, prepareHost } from "./model/host-options.ts";
 import { assertServiceName } from "./model/keys.ts";
@@ -117,6 +118,16 @@ export class Discovery implements AsyncDisposable {
   /** The service as a whole: first as it is, then each newer view, merged for a reader that is slow. */
   changes(service: string, options?: FollowOptions): Subscription<ServiceView> {
     return this.#mirrors.changes(service, options);
+  }
+
+  /**
+   * How it stands at this moment, with etcd, with its registrations and with what it follows. Asks
+   * nobody, is never refused, and holds no secrets: for a page that people look at, or a metric. It
+   * is no reason to end a process, since one that cannot reach etcd mends itself.
+   */
+  health(): Health {
+    const { entries, session } = this.#registrar;
+    return healthOf({ store: this.#store, session, entries, mirrors: this.#mirrors.all });
   }
 
   /** Closes the discovery on one of these signals, and then lets the process end by that signal. Returns its undo. */

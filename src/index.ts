@@ -20,6 +20,14 @@ export type { Query, GetOptions } from "./find/query.ts";
 export type { ServicesOptions } from "./find/services.ts";
 export type { Subscription } from "./find/subscription.ts";
 export type { ServiceView } from "./find/view-inbox.ts";
+export type {
+  EtcdHealth,
+  Health,
+  HealthError,
+  LeaseHealth,
+  RegistrationHealth,
+  ServiceHealth,
+} from "./health.ts";
 export type { Logger } from "./logger.ts";
 export { Host } from "./model/host.ts";
 export type { HostChanges, HostOptions } from "./model/host-options.ts";

@@ -1,5 +1,6 @@
 import { defaultMaxListeners, getMaxListeners, setMaxListeners } from "node:events";
 import type { Clock } from "./clock.ts";
+import { overdue } from "./overdue.ts";
 
 /**
  * Calls back when the signal aborts; returns the undo. Many may wait on one signal: the limit above
@@ -40,7 +41,7 @@ export function settledWithin(
   promise: Promise<unknown>,
 ): Promise<boolean> {
   return new Promise((resolve) => {
-    const cancel = clock.setTimeout(() => resolve(false), milliseconds);
+    const cancel = overdue(clock, () => resolve(false), milliseconds);
     const settled = () => {
       cancel();
       resolve(true);

@@ -13,12 +13,36 @@ export interface Clock {
   setTimeout(callback: () => void, delayMs: number): CancelTimer;
 }
 
+/** A timer that comes this late has found the process standing still: a blocked event loop, a SIGSTOP. */
+const stallMs = 1_000;
+
+let stalls = 0;
+let stalledUntil = -Infinity;
+
 /** The real, monotonic time. */
-export const systemClock: Clock = {
+export const systemClock: Clock & {
+  /** How often this process was found to have stood still for a second or longer. */
+  readonly stalls: number;
+} = {
+  get stalls() {
+    return stalls;
+  },
   now: () => performance.now(),
   setTimeout(callback, delayMs) {
-    const timer = setTimeout(callback, delayMs);
+    const due = performance.now() + Math.max(0, delayMs);
+    const timer = setTimeout(() => {
+      noticeStall(due);
+      callback();
+    }, delayMs);
     timer.unref();
     return () => clearTimeout(timer);
   },
 };
+
+/** Many timers may come late because of one and the same stall. */
+function noticeStall(due: number): void {
+  const now = performance.now();
+  if (now - due < stallMs) return;
+  if (due > stalledUntil) stalls += 1;
+  stalledUntil = now;
+}

@@ -61,6 +61,11 @@ export class Mirrors {
     return this.#open(service, optionsBag(options).signal, new ViewInbox());
   }
 
+  /** Those that are followed now. */
+  get all(): Iterable<Mirror> {
+    return this.#mirrors.values();
+  }
+
   /** Makes somebody a follower of a service's mirror, until the returned function is called. */
   follow(service: string, follower: Follower): () => void {
     assertServiceName(service);

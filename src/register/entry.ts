@@ -10,7 +10,8 @@ import { type Credentials, given, sameCredentials } from "./credentials.ts";
  *
  * - `registering`: not on etcd yet;
  * - `registered`: on etcd;
- * - `lost`: was on etcd, and is being put back;
+ * - `lost`: was on etcd, and is being put back; or its lease ran out while this process stood still,
+ *   and nobody had a turn to look yet;
  * - `draining`: on etcd, marked as about to leave;
  * - `unhealthy`: withdrawn by its own health check;
  * - `closed`: ended.
@@ -101,6 +102,9 @@ export class Entry {
   /** It is to be taken off the store. */
   ending = false;
 
+  /** How many changes of its record, or of its service's info, the store never told of. */
+  driftRepaired = 0;
+
   readonly #logger: Logger;
   readonly #listeners = new Map<keyof RegistrationEvents, Set<(event: never) => void>>();
 
@@ -133,8 +137,10 @@ export class Entry {
     return this.wanted.record.public;
   }
 
+  /** Where it stands: never on the store with a session whose time has run out, even if nobody had a turn yet to notice. */
   get state(): RegistrationState {
-    return this.#state;
+    const onStore = this.#state === "registered" || this.#state === "draining";
+    return onStore && this.session?.remainingMs === 0 ? "lost" : this.#state;
   }
 
   get lastError(): DiscoveryError | undefined {

@@ -1,5 +1,6 @@
 import { onAbort, settledWithin } from "../async/abort.ts";
 import type { PreparedHost } from "../model/host-options.ts";
+import type { Session } from "../store/store.ts";
 import { Entry } from "./entry.ts";
 import { WriteSize } from "./host-writes.ts";
 import { LateWriteGuard } from "./late-write-guard.ts";
@@ -13,7 +14,9 @@ export class Registrar {
   readonly #context: KeeperContext;
   readonly #holder: SessionHolder;
   readonly #keepers = new Map<string, ServiceKeeper>();
-  readonly #ends = new Set<() => Promise<void>>();
+
+  /** Those that are not off the store yet, and what takes them off. */
+  readonly #entries = new Map<Entry, () => Promise<void>>();
 
   constructor(context: RegisterContext) {
     const { store, ttlSeconds, timeoutMs, logger } = context;
@@ -40,6 +43,16 @@ export class Registrar {
     };
   }
 
+  /** All registrations that have not ended, and those that are about to. */
+  get entries(): Iterable<Entry> {
+    return this.#entries.keys();
+  }
+
+  /** The session that they live by, if there is one. */
+  get session(): Session | undefined {
+    return this.#holder.current;
+  }
+
   /** Registers a host from now on, for as long as it is not ended. */
   register(service: string, prepared: PreparedHost, signal?: AbortSignal): Registration {
     const { logger, hold } = this.#context;
@@ -50,11 +63,11 @@ export class Registrar {
     const end = () =>
       (ended ??= this.#end(entry, keeper).then(() => {
         forget?.();
-        this.#ends.delete(end);
-        if (this.#ends.size === 0) this.#holder.release();
+        this.#entries.delete(entry);
+        if (this.#entries.size === 0) this.#holder.release();
         release();
       }));
-    this.#ends.add(end);
+    this.#entries.set(entry, end);
     keeper.add(entry);
     const forget = signal && onAbort(signal, () => void end());
     if (signal?.aborted) void end();
@@ -65,7 +78,7 @@ export class Registrar {
   async close(): Promise<void> {
     const { store, timeoutMs } = this.#context;
     const deadline = store.clock.now() + timeoutMs;
-    await Promise.all([...this.#ends].map((end) => end()));
+    await Promise.all([...this.#entries.values()].map((end) => end()));
     for (const keeper of this.#keepers.values()) keeper.close();
     this.#context.guard.close();
     // The last attempt, should all others have used up the time.

@@ -54,6 +54,9 @@ export interface Store {
    */
   watch(target: WatchTarget, observer: WatchObserver): Watch;
 
+  /** What is known of the way to the store at this moment, without asking it; also after {@link close}. */
+  status(): StoreStatus;
+
   /**
    * Ends everything that is under way: calls reject with `CLOSED`, sessions that are still open are
    * revoked where the store can be reached (bounded), watches fall silent. Idempotent. No timer
@@ -71,6 +74,20 @@ export interface StoreCapabilities {
 
   /** A watch tells why a host record was deleted. */
   readonly reasons: boolean;
+}
+
+export interface StoreStatus {
+  /** Which part of the store, such as `https://etcd-1.internal:2379`, is in use; undefined while none is. Never carries credentials. */
+  readonly endpoint: string | undefined;
+
+  /** Why none is in use, if that is so and the reason is known. */
+  readonly failure: Error | undefined;
+
+  /** When anything last came from the store, by its clock; undefined: nothing has yet. */
+  readonly answeredAt: number | undefined;
+
+  /** The newest revision that any answer has told of; 0: none yet. */
+  readonly revision: number;
 }
 
 export interface CallOptions {
@@ -196,7 +213,11 @@ export interface WatchObserver {
   /** The store has confirmed the watch, at first or again after {@link interrupted}. */
   established(): void;
 
-  /** What happened at one revision. Revisions of one record only ever grow. */
+  /**
+   * What happened at one revision: to all hosts in one batch, and to the info in the same, or else,
+   * where a store keeps infos apart and is late with them, in another one of that revision.
+   * Revisions of one record only ever grow.
+   */
   changed(batch: WatchBatch): void;
 
   /** The connection is gone; changes may be late. The driver goes on by itself. */

@@ -1,4 +1,5 @@
 import type { Clock } from "../../async/clock.ts";
+import { overdue } from "../../async/overdue.ts";
 import { DiscoveryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import { Authentication, type User, type UserSource } from "./authentication.ts";
@@ -155,11 +156,11 @@ export class Client {
   /** Waits for a token, but no longer than the call may take. */
   async #signedIn({ signal, timeoutMs }: ClientCall, deadline: number): Promise<Metadata> {
     const late = new AbortController();
-    const cancel = this.clock.setTimeout(() => {
-      late.abort(
-        new GrpcError(GrpcStatus.DEADLINE_EXCEEDED, `signing in took over ${timeoutMs} ms`),
-      );
-    }, deadline - this.clock.now());
+    const tooLate = (): void => {
+      const message = `signing in took over ${timeoutMs} ms`;
+      late.abort(new GrpcError(GrpcStatus.DEADLINE_EXCEEDED, message));
+    };
+    const cancel = overdue(this.clock, tooLate, deadline - this.clock.now());
     try {
       return await this.authentication.ready(
         signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]),

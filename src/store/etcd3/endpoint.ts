@@ -40,6 +40,11 @@ export class Endpoint {
     return this.#readyAt;
   }
 
+  /** Whether it has answered, and has not failed since. */
+  get serves(): boolean {
+    return this.#servesSince !== undefined;
+  }
+
   /** When it last gave a sign of life. */
   get answeredAt(): number {
     return this.#answeredAt;

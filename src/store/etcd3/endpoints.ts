@@ -2,6 +2,7 @@ import { setMaxListeners } from "node:events";
 import { delay } from "../../async/abort.ts";
 import type { Clock } from "../../async/clock.ts";
 import type { Logger } from "../../logger.ts";
+import type { StoreStatus } from "../store.ts";
 import type { Channel, Metadata, UnaryMethod } from "./channel.ts";
 import { Endpoint } from "./endpoint.ts";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
@@ -133,6 +134,17 @@ export class Endpoints {
       endpoint: endpoint.address,
       error: error.message,
     });
+  }
+
+  get status(): Omit<StoreStatus, "revision"> {
+    const current = this.#all[this.#index];
+    const serves = current?.serves === true && !this.#closing.signal.aborted;
+    const answeredAt = Math.max(...this.#all.map((endpoint) => endpoint.answeredAt));
+    return {
+      endpoint: serves ? current.address : undefined,
+      failure: serves ? undefined : this.#all.find(({ failure }) => failure !== undefined)?.failure,
+      answeredAt: answeredAt === -Infinity ? undefined : answeredAt,
+    };
   }
 
   /** Ends all connections. */

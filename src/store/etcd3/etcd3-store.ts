@@ -8,6 +8,7 @@ import type {
   Session,
   Store,
   StoreCapabilities,
+  StoreStatus,
   Watch,
   WatchObserver,
   WatchTarget,
@@ -92,6 +93,11 @@ export class Etcd3Store implements Store {
     );
     this.#watches.add(watch);
     return watch;
+  }
+
+  status(): StoreStatus {
+    const { cluster, endpoints } = this.#client;
+    return { ...endpoints.status, revision: cluster.mark.revision };
   }
 
   close(): Promise<void> {

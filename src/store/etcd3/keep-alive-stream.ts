@@ -1,13 +1,13 @@
 import { delay } from "../../async/abort.ts";
 import { Backoff } from "../../async/backoff.ts";
 import type { CancelTimer } from "../../async/clock.ts";
+import { overdue } from "../../async/overdue.ts";
 import type { Duplex, Metadata } from "./channel.ts";
 import type { Client } from "./client.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { LeaseKeepAliveRequest, LeaseKeepAliveResponse } from "./gen/etcd.ts";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
 import * as methods from "./methods.ts";
-import { overdue } from "./overdue.ts";
 import { isEndpointFault, isTokenFault } from "./status.ts";
 
 /** Told what etcd says of the lease. */

@@ -1,12 +1,15 @@
 import { randomBytes } from "node:crypto";
 import type { CancelTimer } from "../../async/clock.ts";
+import { overdue } from "../../async/overdue.ts";
 import { DiscoveryError } from "../../errors.ts";
 import type { CallOptions, Session } from "../store.ts";
 import type { Client } from "./client.ts";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
 import { KeepAliveStream } from "./keep-alive-stream.ts";
 import * as methods from "./methods.ts";
-import { overdue } from "./overdue.ts";
+
+/** Whoever notices the end of a lease this late was held up himself. */
+const stallMs = 1_000;
 
 /** A lease on etcd, kept alive until etcd says that it is gone or its time has run out. */
 export class EtcdSession implements Session {
@@ -65,8 +68,17 @@ export class EtcdSession implements Session {
     this.#cancelDeadline?.();
     this.#cancelDeadline = overdue(
       this.client.clock,
-      () => this.lose(`etcd gave no answer for ${ttlSeconds} s`),
+      () => this.#runOut(ttlSeconds),
       this.#deadline - this.client.clock.now(),
+    );
+  }
+
+  #runOut(ttlSeconds: number): void {
+    const lateMs = Math.round(this.client.clock.now() - this.#deadline);
+    this.lose(
+      lateMs < stallMs
+        ? `etcd gave no answer for ${ttlSeconds} s`
+        : `its time had run out ${lateMs} ms before this process got to look`,
     );
   }
 

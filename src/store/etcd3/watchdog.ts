@@ -1,5 +1,5 @@
 import type { CancelTimer, Clock } from "../../async/clock.ts";
-import { overdue } from "./overdue.ts";
+import { overdue } from "../../async/overdue.ts";
 
 /** Finds out that a stream is dead: whatever comes counts as life; after silence it is asked for a sign. */
 export class Watchdog {

@@ -10,6 +10,7 @@ import type {
   Session,
   Store,
   StoreCapabilities,
+  StoreStatus,
   Watch,
   WatchObserver,
   WatchTarget,
@@ -39,6 +40,10 @@ export class MemoryClient implements Store, ServerClient, SessionOwner {
 
   /** Of the server that has answered last, so that a watch knows when another one has come since. */
   #answeredBy: object | undefined;
+  #lastAnswer: Pick<StoreStatus, "answeredAt" | "revision"> = {
+    answeredAt: undefined,
+    revision: 0,
+  };
 
   constructor(server: MemoryServer, logger: Logger) {
     this.#server = server;
@@ -91,6 +96,18 @@ export class MemoryClient implements Store, ServerClient, SessionOwner {
     if (this.#killed || this.#closed.signal.aborted) watch.close();
     else this.#watches.add(watch);
     return watch;
+  }
+
+  /** Once it has answered, a store that serves is in contact all the time. */
+  status(): StoreStatus {
+    const away = this.#server.serving !== "serving" || this.#killed;
+    const inContact = !away && !this.#closed.signal.aborted && this.#answeredBy !== undefined;
+    if (inContact) this.#answered();
+    return {
+      endpoint: inContact ? "memory" : undefined,
+      failure: away ? new DiscoveryError("UNAVAILABLE", "the memory store is away") : undefined,
+      ...this.#lastAnswer,
+    };
   }
 
   async close(): Promise<void> {
@@ -182,7 +199,16 @@ export class MemoryClient implements Store, ServerClient, SessionOwner {
       throw new DiscoveryError("UNAVAILABLE", `${attempt}: the memory store is away`);
     }
     this.#answeredBy = this.#server.identity;
-    return run();
+    try {
+      return run();
+    } finally {
+      this.#answered();
+    }
+  }
+
+  #answered(): void {
+    const { clock, revision } = this.#server;
+    this.#lastAnswer = { answeredAt: clock.now(), revision };
   }
 
   #throwIfEnded(attempt: string, signal: AbortSignal | undefined): void {

@@ -11,6 +11,9 @@ import {
 } from "./bench.ts";
 import { WatchRecorder } from "./watch-recorder.ts";
 
+/** Options of a call that is expected to fail. */
+const soon = { timeoutMs: 300 };
+
 export const faults: readonly ContractCase[] = [
   {
     name: "a watch that asks for what was compacted ends; one that is open, or asks for later, goes on",
@@ -86,7 +89,6 @@ export const faults: readonly ContractCase[] = [
     async run(bench) {
       const session = await bench.session(60);
       await bench.subject.outage?.(true);
-      const soon = { timeoutMs: 300 };
       const write = { service: bench.service, conditions: [], changes: [putInfo("i")] };
       const failing = [
         bench.store.read(bench.service, { info: true, hosts: "all" }, soon),
@@ -108,6 +110,32 @@ export const faults: readonly ContractCase[] = [
         );
       });
       applied(await bench.write([putInfo("i"), putHost("a", "1", session)]));
+    },
+  },
+  {
+    name: "while the store is away the status says why nothing is in use, and when the last answer came",
+    needs: ["outage"],
+    async run(bench) {
+      const { revision } = await bench.read();
+      await bench.subject.outage?.(true);
+      await rejects(bench.store.read(bench.service, { info: true, hosts: "all" }, soon));
+      const away = bench.store.status();
+      assert.equal(away.endpoint, undefined);
+      assert.ok(away.failure instanceof Error);
+      await bench.until("its last answer is some time ago", () => {
+        const { answeredAt = Infinity } = bench.store.status();
+        return bench.store.clock.now() - answeredAt >= 100;
+      });
+      assert.ok(bench.store.status().revision >= revision);
+      await bench.subject.outage?.(false);
+      await bench.until("a call succeeds", () =>
+        bench.read().then(
+          () => true,
+          () => false,
+        ),
+      );
+      const back = bench.store.status();
+      assert.deepEqual([typeof back.endpoint, back.failure], ["string", undefined]);
     },
   },
   {

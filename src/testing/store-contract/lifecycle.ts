@@ -4,6 +4,7 @@ import { getEventListeners } from "node:events";
 import { isDiscoveryError } from "../../errors.ts";
 import type { CallOptions, Store } from "../../store/store.ts";
 import {
+  applied,
   type Bench,
   type ContractCase,
   inWords,
@@ -100,6 +101,33 @@ export const lifecycle: readonly ContractCase[] = [
       const { store } = await bench.another();
       await Promise.all([store.close(), store.close()]);
       await store.close();
+    },
+  },
+  {
+    name: "the status knows nothing before the first answer, then where it came from, and how new it was",
+    needs: ["another"],
+    async run(bench) {
+      const { store } = await bench.another();
+      const { failure: _, ...unused } = store.status();
+      assert.deepEqual(unused, { endpoint: undefined, answeredAt: undefined, revision: 0 });
+      const before = store.clock.now();
+      const { revision } = await bench.read(bench.service, store);
+      const status = store.status();
+      assert.equal(typeof status.endpoint, "string");
+      assert.equal(status.failure, undefined);
+      assert.ok(status.answeredAt !== undefined && status.answeredAt >= before);
+      assert.ok(status.revision >= revision);
+      const written = applied(await bench.write([putInfo("i")]));
+      const watch = store.watch(
+        { service: bench.service, part: "all", from: written },
+        { established() {}, changed() {}, interrupted() {}, ended() {} },
+      );
+      await bench.until("a watch has told of the write", () => store.status().revision >= written);
+      watch.close();
+      await store.close();
+      const { endpoint, answeredAt, revision: last } = store.status();
+      assert.equal(endpoint, undefined);
+      assert.ok(answeredAt !== undefined && last >= written);
     },
   },
   {

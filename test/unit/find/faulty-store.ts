@@ -81,6 +81,7 @@ export function faultyStore(inner: Store): FaultyStore {
         });
         return watch;
       },
+      status: () => inner.status(),
       close: () => inner.close(),
     },
   };

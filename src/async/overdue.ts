@@ -1,4 +1,4 @@
-import type { CancelTimer, Clock } from "../../async/clock.ts";
+import type { CancelTimer, Clock } from "./clock.ts";
 
 /**
  * Calls back when something did not come in time. After the event loop was held up, timers run
