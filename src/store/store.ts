@@ -110,7 +110,7 @@ export interface StoredRecord {
   /** The host's id; for an info, the service's name. */
   readonly id: string;
 
-  /** The bytes as stored. Not to be changed. */
+  /** The bytes as stored. Not to be changed, and to be copied by whoever keeps them: they may be a part of all that came with them. */
   readonly value: Uint8Array;
 
   /** The revision that wrote this value. */

@@ -16,8 +16,11 @@ import * as methods from "./methods.ts";
 import { hostRecords, keyOf, ListedRecord, keyValueOf } from "./record.ts";
 import { discoveryError } from "./status.ts";
 
-/** Keys in one answer; more come in further ones. */
-const pageSize = 1_000n;
+/** Keys in the first answer; more come in further ones. */
+const pageSize = 1_000;
+
+/** How large a further answer is to be, in bytes, as far as it can be told from the one before it. */
+const pageBytes = 2 * 2 ** 20;
 
 /** How many hosts are asked for by name at most; of more, all are read. */
 const mostNamedHosts = 90;
@@ -43,7 +46,7 @@ export class Reading {
     const prefix = hostsPrefix(this.#prefix, service);
     const all = hosts === "all" || hosts.length > mostNamedHosts;
     const ranges: RangeRequest[] = info ? [oneKey(infoKey(this.#prefix, service))] : [];
-    if (all) ranges.push({ ...prefixRange(prefix), limit: pageSize });
+    if (all) ranges.push(prefixRange(prefix));
     else {
       for (const id of sortedByBytes(new Set(hosts))) {
         ranges.push(oneKey(hostKey(this.#prefix, service, id)));
@@ -75,11 +78,7 @@ export class Reading {
     const services = servicesPrefix(this.#prefix);
     const prefixes = alive ? [services] : [services, infosPrefix(this.#prefix)];
     const names = new Set<string>();
-    const ranges = prefixes.map((prefix) => ({
-      ...prefixRange(prefix),
-      limit: pageSize,
-      keysOnly: true,
-    }));
+    const ranges = prefixes.map((prefix) => ({ ...prefixRange(prefix), keysOnly: true }));
     // Once a service is known to have a host, its other hosts need not be listed.
     const next = (last: Uint8Array): Uint8Array => {
       const name = serviceOf(last, services);
@@ -110,16 +109,20 @@ export class Reading {
     keys: () => readonly string[],
   ): Promise<Held> {
     const deadline = this.#client.clock.now() + timeoutMs;
+    let size = pageSize;
     for (let remainingMs = timeoutMs; ; remainingMs = deadline - this.#client.clock.now()) {
       try {
-        const pages = await this.#ask(ranges, signal, remainingMs);
+        const firsts = ranges.map((range) => ({ ...range, limit: BigInt(size) }));
+        const pages = await this.#ask(firsts, signal, remainingMs);
         const revision = Number(pages[0]?.header?.revision ?? 0);
         const held: (readonly Uint8Array[])[] = [];
         for (const [index, range] of ranges.entries()) {
           let page = pages[index];
           const encoded = page?.kvs ?? [];
           for (let last = encoded.at(-1); page?.more && last !== undefined;) {
-            const rest = { ...range, key: next(keyOf(last)), revision: BigInt(revision) };
+            const key = next(keyOf(last));
+            const limit = BigInt(size < pageSize ? size : furtherPageSize(page.kvs));
+            const rest = { ...range, key, limit, revision: BigInt(revision) };
             [page] = await this.#ask([rest], signal, deadline - this.#client.clock.now());
             for (const further of page?.kvs ?? []) encoded.push(further);
             last = page?.kvs.at(-1);
@@ -131,6 +134,11 @@ export class Reading {
         if (!(error instanceof GrpcError)) throw error;
         // Compacted while it was read: the pages that are left have to be of a newer revision.
         if (error.status === GrpcStatus.OUT_OF_RANGE) continue;
+        // Too long an answer: the records are larger than anybody would think.
+        if (error.status === GrpcStatus.RESOURCE_EXHAUSTED && size > 1) {
+          size = Math.ceil(size / 10);
+          continue;
+        }
         throw discoveryError(error, `read ${keys().join(" and ")}`);
       }
     }
@@ -163,6 +171,12 @@ export class Reading {
     if (cluster.witness !== undefined || encoded === undefined) return;
     cluster.remember(keyValueOf(encoded));
   }
+}
+
+/** How many keys to ask for after a page that ends in these. */
+function furtherPageSize(encoded: readonly Uint8Array[]): number {
+  const bytes = encoded.reduce((sum, { length }) => sum + length, 0);
+  return Math.max(pageSize, Math.floor((pageBytes * encoded.length) / bytes));
 }
 
 /** The service that a key within the range of all hosts is a host's of. */

@@ -3,17 +3,13 @@ import { asciiText, hostIdOf, slash } from "./keys.ts";
 import { KeyValue } from "./gen/etcd.ts";
 
 /**
- * A record of a listing, decoded when it is first read: most lookups need one of many.
- *
- * Until then it is a part of the buffer in which the answer came, and holds all of it in memory.
- * Reading copies what is read and lets go of the buffer, so that whoever keeps a record after
- * having read it keeps that record alone.
+ * A record of a listing, decoded when it is first read: most lookups need one of many. It is a part
+ * of the buffer in which the answer came, and holds all of that in memory.
  */
 export class ListedRecord implements StoredRecord {
   #id: string | KeyPart;
-  #encoded: Uint8Array | undefined;
-  #value: Uint8Array | undefined;
-  #revision = 0;
+  readonly #encoded: Uint8Array;
+  #decoded: KeyValue | undefined;
 
   /** @param id the id, or the plain ASCII part of the encoded key that it is */
   constructor(id: string | KeyPart, encoded: Uint8Array) {
@@ -22,33 +18,23 @@ export class ListedRecord implements StoredRecord {
   }
 
   get id(): string {
-    this.#decodeId();
-    return this.#id as string;
+    if (typeof this.#id !== "string") {
+      this.#id = asciiText(this.#encoded, this.#id.start, this.#id.end);
+    }
+    return this.#id;
   }
 
   get value(): Uint8Array {
-    this.#decode();
-    return this.#value ?? new Uint8Array(0);
+    return plain(this.#keyValue.value);
   }
 
   get revision(): number {
-    this.#decode();
-    return this.#revision;
+    return Number(this.#keyValue.modRevision);
   }
 
-  #decode(): void {
-    if (this.#encoded === undefined) return;
-    this.#decodeId();
-    const keyValue = KeyValue.decode(this.#encoded);
-    this.#value = new Uint8Array(keyValue.value);
-    this.#revision = Number(keyValue.modRevision);
-    this.#encoded = undefined;
-  }
-
-  #decodeId(): void {
-    if (typeof this.#id === "string" || this.#encoded === undefined) return;
-    const { start, end } = this.#id;
-    this.#id = asciiText(this.#encoded, start, end);
+  get #keyValue(): KeyValue {
+    this.#decoded ??= KeyValue.decode(this.#encoded);
+    return this.#decoded;
   }
 }
 
@@ -58,13 +44,14 @@ interface KeyPart {
   readonly end: number;
 }
 
-/** A record that an event brought; a copy, so that it does not hold the whole message in memory. */
+/** A record that an event brought. */
 export function eventRecord(id: string, keyValue: KeyValue): StoredRecord {
-  return {
-    id,
-    value: new Uint8Array(keyValue.value),
-    revision: Number(keyValue.modRevision),
-  };
+  return { id, value: plain(keyValue.value), revision: Number(keyValue.modRevision) };
+}
+
+/** The same bytes, not as a `Buffer`: its `slice()` makes no copy. */
+function plain(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 /** The key of an encoded `KeyValue`. */
