@@ -1,3 +1,4 @@
+import { kindOf, refuse } from "../model/refuse.ts";
 import type { EtcdJson } from "./etcd-gateway.ts";
 
 /** Users and roles of a throwaway etcd that asks for a password. */
@@ -28,8 +29,23 @@ export interface EtcdUser {
   readonly roles?: readonly string[] | undefined;
 }
 
+/** @throws DiscoveryError `INVALID_ARGUMENT` */
+export function checkAuth(auth: EtcdAuth): void {
+  if (typeof auth !== "object" || auth === null) {
+    refuse("auth", `must be an object with a rootPassword, not ${kindOf(auth)}`);
+  }
+  checkPassword("auth.rootPassword", auth.rootPassword);
+}
+
+/** @throws DiscoveryError `INVALID_ARGUMENT` */
+export function checkPassword(field: string, password: string): void {
+  if (typeof password !== "string" || password === "") {
+    refuse(field, "must be a string that is not empty");
+  }
+}
+
 /** Sets up the users and roles and then turns authentication on. */
-export async function enableAuth(
+export async function setUpAuth(
   auth: EtcdAuth,
   post: (path: string, body: EtcdJson) => Promise<EtcdJson>,
 ): Promise<void> {
@@ -53,6 +69,15 @@ export async function enableAuth(
     }
   }
   await post("/v3/auth/enable", {});
+}
+
+/** The same users, one of them with another password. */
+export function withPassword(auth: EtcdAuth, user: string, password: string): EtcdAuth {
+  if (user === "root") return { ...auth, rootPassword: password };
+  const users = (auth.users ?? []).map((each) =>
+    each.name === user ? { ...each, password } : each,
+  );
+  return { ...auth, users };
 }
 
 /** Signs in and returns the token. */

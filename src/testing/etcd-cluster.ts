@@ -1,3 +1,5 @@
+import type { EtcdAuth } from "./etcd-auth.ts";
+import type { EtcdBackup } from "./etcd-backup.ts";
 import type { EtcdJson } from "./etcd-gateway.ts";
 
 /** One member of a throwaway etcd. */
@@ -22,6 +24,17 @@ export interface EtcdMember {
 
   /** Kills it if it runs, and starts it with the same data at the same address; resolves when it serves. */
   restart(): Promise<void>;
+
+  /**
+   * Cuts it off from the other members, not from its clients: nothing passes, and nobody is told.
+   * It can then serve neither writes nor linearizable reads, and cannot be started.
+   *
+   * @throws DiscoveryError `INVALID_ARGUMENT` unless it was started with `partitionable: true`.
+   */
+  isolate(): void;
+
+  /** Ends {@link isolate}. */
+  rejoin(): void;
 
   /** The last hundred lines that it wrote, through all its restarts. */
   logs(): string;
@@ -49,6 +62,36 @@ export interface EtcdCluster extends EtcdMember, AsyncDisposable {
 
   /** Forgets all revisions before this one. Default: the newest. */
   compact(revision?: number): Promise<void>;
+
+  /** The member that leads it; waits until there is one that most members agree on. */
+  leader(): Promise<EtcdMember>;
+
+  /**
+   * Hands the leadership to a member, any other one by default; resolves when all members that run
+   * know of it.
+   */
+  moveLeader(to?: EtcdMember): Promise<void>;
+
+  /** Gives back the space of what was deleted and compacted, on one member after the other; each blocks meanwhile. */
+  defragment(): Promise<void>;
+
+  /** Keeps a copy of its present state. Its members stand still for the moment that this takes. */
+  backup(): Promise<EtcdBackup>;
+
+  /**
+   * Kills it and starts it with an older state at the same addresses; resolves when it serves. What
+   * was written since is lost, and revisions, counted on from those of the backup, come a second
+   * time. It has the same cluster id and member ids, so that a client can tell by the revisions
+   * alone. The leases of the backup live again, with their whole TTL; users and passwords are those
+   * of the backup.
+   */
+  restore(backup: EtcdBackup): Promise<void>;
+
+  /** Sets up users and asks for a password from now on, also after a {@link wipe}. It must not do so already. */
+  enableAuth(auth: EtcdAuth): Promise<void>;
+
+  /** Gives a user, also `root`, another password; the tokens of that user are good no longer. */
+  changePassword(user: string, password: string): Promise<void>;
 
   /**
    * Calls etcd's JSON gateway, as root and by a way that needs no certificate, e.g.

@@ -2,6 +2,11 @@
 export interface MemberAddresses {
   readonly name: string;
   readonly endpoint: string;
+
+  /** The port on which it listens for the other members. */
+  readonly peerPort: number;
+
+  /** Where the other members reach it. */
   readonly peer: string;
 }
 
@@ -12,7 +17,6 @@ export interface ClusterFlags {
   /** Another token gives the cluster another id. */
   readonly token: string;
   readonly tls: readonly string[];
-  readonly auth: boolean;
   readonly args: readonly string[];
 }
 
@@ -26,13 +30,13 @@ export function memberFlags(
     ...["--name", member.name],
     ...["--listen-client-urls", `${member.endpoint},unix://admin:0`],
     ...["--advertise-client-urls", member.endpoint],
-    ...["--listen-peer-urls", member.peer],
+    ...["--listen-peer-urls", `http://127.0.0.1:${member.peerPort}`],
     ...["--initial-advertise-peer-urls", member.peer],
     ...["--initial-cluster", all.map(({ name, peer }) => `${name}=${peer}`).join(",")],
     ...["--initial-cluster-token", cluster.token],
     ...(knowsNoFsync(cluster.version) ? ["--unsafe-no-fsync"] : []),
     // bcrypt's cheapest cost: a password is no secret here, and signing in should take no time.
-    ...(cluster.auth ? ["--bcrypt-cost", "4"] : []),
+    ...["--bcrypt-cost", "4"],
     ...cluster.tls,
     ...cluster.args,
   ];

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { PemSource } from "../discovery-options.ts";
 import { DiscoveryError } from "../errors.ts";
-import type { EtcdAuth } from "./etcd-auth.ts";
+import { checkAuth, type EtcdAuth } from "./etcd-auth.ts";
 
 /** How {@link startEtcd} starts a throwaway etcd. */
 export interface StartEtcdOptions {
@@ -16,6 +16,13 @@ export interface StartEtcdOptions {
 
   /** Asks for a password. Default: it does not. */
   readonly auth?: EtcdAuth | undefined;
+
+  /**
+   * Whether its members can be cut off from each other (`isolate()`). Their messages to each other
+   * then pass through this process, which must not be busy for as long as an election takes.
+   * Default: false.
+   */
+  readonly partitionable?: boolean | undefined;
 
   /** Further flags of etcd, after and thus above those given by default, e.g. `["--auth-token-ttl", "5"]`. */
   readonly args?: readonly string[] | undefined;
@@ -41,10 +48,14 @@ export interface EtcdTls {
 
 /** @throws DiscoveryError `INVALID_ARGUMENT` */
 export function checkOptions(options: StartEtcdOptions): void {
-  const { size = 1, tls } = options;
+  const { size = 1, tls, auth, partitionable } = options;
   if (![1, 3, 5].includes(size)) {
     throw invalid("size", `is ${String(size)}; a cluster has 1, 3 or 5 members`);
   }
+  if (partitionable !== undefined && typeof partitionable !== "boolean") {
+    throw invalid("partitionable", "must be true or false");
+  }
+  if (auth !== undefined) checkAuth(auth);
   if (tls !== undefined && (typeof tls !== "object" || tls === null)) {
     throw invalid("tls", "must be an object with the server's cert and key");
   }

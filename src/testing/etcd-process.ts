@@ -19,6 +19,7 @@ export class EtcdProcess {
   readonly #folder: string;
   readonly #reaper: EtcdReaper;
   #child: ChildProcess | undefined;
+  #paused = false;
   #keptLogs: string | undefined;
 
   /** @param folder its own, and there; the flags name the Unix socket `admin:0` in it. */
@@ -34,8 +35,13 @@ export class EtcdProcess {
     return this.#child === undefined || hasEnded(this.#child) ? undefined : this.#child.pid;
   }
 
+  /** Whether it was stopped by SIGSTOP. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
   /** Starts a process; it must not be running. Rejects if there is no process, not if it fails later. */
-  async launch(flags: readonly string[]): Promise<void> {
+  async launch(flags: readonly string[], variables: NodeJS.ProcessEnv = {}): Promise<void> {
     // A killed etcd leaves its socket behind, and 3.4 would not start beside it.
     rmSync(join(this.#folder, "admin:0"), { force: true });
     const log = openSync(join(this.#folder, "log"), "a");
@@ -44,13 +50,14 @@ export class EtcdProcess {
       // Ctrl-C in a terminal reaches this process first.
       const child = spawn(this.#binary, [...flags, "--data-dir", "data"], {
         cwd: this.#folder,
-        env: etcdEnvironment(process.env),
+        env: { ...etcdEnvironment(process.env), ...variables },
         stdio: ["ignore", log, log],
         detached: true,
       });
       child.unref();
       await once(child, "spawn");
       this.#child = child;
+      this.#paused = false;
       const pid = child.pid;
       if (pid !== undefined) {
         this.#reaper.add(pid);
@@ -102,7 +109,8 @@ export class EtcdProcess {
     if (child?.pid === undefined || !child.kill(name)) {
       throw new DiscoveryError("UNAVAILABLE", "This etcd does not run.");
     }
-    if (name === "SIGSTOP") waitUntilStopped(child.pid);
+    this.#paused = name === "SIGSTOP";
+    if (this.#paused) waitUntilStopped(child.pid);
   }
 
   call(

@@ -1,5 +1,6 @@
 export { type EtcdBinary, findEtcd, type FindEtcdOptions } from "./etcd-binary.ts";
 export type { EtcdAuth, EtcdRole, EtcdUser } from "./etcd-auth.ts";
+export type { EtcdBackup } from "./etcd-backup.ts";
 export type { EtcdCluster, EtcdMember } from "./etcd-cluster.ts";
 export type { EtcdJson } from "./etcd-gateway.ts";
 export type { EtcdTls, StartEtcdOptions } from "./etcd-options.ts";
