@@ -27,8 +27,6 @@ interface InfoWrite {
 /** Writes the public hosts that are due, and the service's info with them where that is their business. */
 export async function writePublicHosts(keeper: ServiceKeeper, session: Session): Promise<void> {
   if (keeper.wanted(true).length === 0 || keeper.unsettled) return;
-  // Hosts that brought no credentials of their own take the service's.
-  if (keeper.credentials !== undefined) keeper.adopt(keeper.credentials);
   const announcer = keeper.due(true).findLast((entry) => !entry.registered && entry.announces);
   if (announcer !== undefined) keeper.adopt(announcer.record, announcer);
   else if (keeper.info === undefined) await look(keeper);

@@ -197,6 +197,8 @@ export class ServiceKeeper {
     await this.#finish([...this.#entries.values()].filter((entry) => entry.ending));
     if (this.#verify) await this.#compare();
     this.#judge();
+    // One whose first write had no answer may have been found on the store with older ones.
+    if (this.credentials !== undefined) this.adopt(this.credentials);
     if (!this.#hasWork()) return false;
     const session = await abortable(this.context.openSession(), interrupted);
     try {
