@@ -120,17 +120,19 @@ export async function grant(
   const call = { ...options, repeatable: true, linearizable: false, onAttempt };
   try {
     const request = { ID: lease, TTL: BigInt(ttlSeconds) };
-    const answer = await client.unary(methods.leaseGrant, request, call);
-    return { lease, ttlSeconds: Number(answer.TTL), grantedAt: startedAt };
+    const { TTL } = await client.unary(methods.leaseGrant, request, call);
+    const granted = { lease, ttlSeconds: Number(TTL), grantedAt: startedAt };
+    // An etcd that hung, or was starting, may have granted it long after it was asked.
+    if (client.clock.now() - startedAt < (granted.ttlSeconds * 1_000) / 2) return granted;
   } catch (error) {
     // "lease already exists": an earlier attempt was carried out after all.
     const exists = error instanceof GrpcError && error.status === GrpcStatus.FAILED_PRECONDITION;
     if (!exists) throw error;
-    const { TTL, grantedTTL } = await client.unary(methods.leaseTimeToLive, { ID: lease }, call);
-    if (grantedTTL <= 0n) throw error;
-    const usedMs = Number(grantedTTL - TTL) * 1_000;
-    return { lease, ttlSeconds: Number(grantedTTL), grantedAt: startedAt - usedMs };
   }
+  const { TTL, grantedTTL } = await client.unary(methods.leaseTimeToLive, { ID: lease }, call);
+  if (grantedTTL <= 0n) throw new GrpcError(GrpcStatus.NOT_FOUND, "the lease has run out already");
+  const usedMs = Number(grantedTTL - TTL) * 1_000;
+  return { lease, ttlSeconds: Number(grantedTTL), grantedAt: startedAt - usedMs };
 }
 
 /** Ends a lease as far as etcd can be reached; never rejects. */
