@@ -20,6 +20,9 @@ const refusedMs = 1_000;
 /** A foreign write of a record is undone at most this often. */
 const undoEveryMs = 1_000;
 
+/** How long marking a host that leaves may take, so that time is left to delete it on another connection. */
+const markMs = 1_000;
+
 /**
  * Keeps all hosts that this process has registered under one service: brings what is on the store
  * in line with what is wanted, and takes over what others change of the credentials. One step
@@ -249,7 +252,8 @@ export class ServiceKeeper {
           record: { kind: "host", id: uuid } as const,
           revision: stored?.revision ?? 0,
         }));
-        return writePiece(context, service, piece, { session, conditions });
+        const timeoutMs = Math.min(context.timeoutMs / 4, markMs);
+        return writePiece({ ...context, timeoutMs }, service, piece, { session, conditions });
       });
       // Unmarked is no harm: the record goes all the same, only its followers take it for expired.
       for (const mark of await Promise.allSettled(marks)) {

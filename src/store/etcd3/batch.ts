@@ -129,7 +129,8 @@ export class Batches {
   }
 
   async #transact(batch: readonly QueuedWrite[], timeoutMs: number): Promise<WriteResult[]> {
-    const call = { timeoutMs, repeatable: false, linearizable: true };
+    const repeatable = batch.every(({ part }) => part.repeatable);
+    const call = { timeoutMs, repeatable, linearizable: true };
     const [only] = batch;
     if (only !== undefined && batch.length === 1) {
       const answer = await this.#client.unary(methods.txn, only.part.alone(), call);

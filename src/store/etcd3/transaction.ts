@@ -24,6 +24,9 @@ export class WritePart {
   /** The keys that only conditions name. */
   readonly compared: ReadonlySet<string>;
 
+  /** Whether carrying it out twice is as good as once. */
+  readonly repeatable: boolean;
+
   /** How many operations of the outer transaction it takes. */
   readonly width: number;
 
@@ -55,6 +58,7 @@ export class WritePart {
 
     const guarded = changes.some(({ kind }) => kind === "replace-host") ? 1 : 0;
     const conditional = conditions.length > 0;
+    this.repeatable = !conditional && changes.every(({ kind }) => kind === "delete-host");
     this.width = conditional ? 1 : changes.length;
     this.depth = conditional ? Math.max(conditions.length, changes.length) + guarded : guarded;
     this.bytes = changes.reduce(
