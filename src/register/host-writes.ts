@@ -86,8 +86,8 @@ export async function writePiece(
   if (result.applied) {
     const now = context.store.clock.now();
     for (const { entry, record, value } of piece) {
-      entry.confirm(record, value, result.revision, now);
       if (session.ended.aborted) entry.lose(sessionLost(session));
+      else entry.confirm(record, value, result.revision, now);
     }
   }
   return result;

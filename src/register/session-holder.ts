@@ -82,8 +82,9 @@ export class SessionHolder {
     const previous = this.#openedAt;
     if (previous !== undefined) {
       // One that did not last is no success: opening the next at once could go on like that for ever.
-      if (this.#clock.now() - previous >= ttlSeconds * 1_000) this.#backoff.reset();
-      else await delay(this.#clock, this.#backoff.next(), signal);
+      const sinceMs = this.#clock.now() - previous;
+      if (sinceMs >= ttlSeconds * 1_000) this.#backoff.reset();
+      else await delay(this.#clock, Math.max(0, this.#backoff.next() - sinceMs), signal);
     }
     // The first try is short, so that whoever waits soon learns why there is nothing yet.
     for (let triesMs = Math.min(firstTryMs, timeoutMs); ; triesMs = timeoutMs) {

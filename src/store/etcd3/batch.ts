@@ -130,7 +130,11 @@ export class Batches {
 
   async #transact(batch: readonly QueuedWrite[], timeoutMs: number): Promise<WriteResult[]> {
     const repeatable = batch.every(({ part }) => part.repeatable);
-    const call = { timeoutMs, repeatable, linearizable: true };
+    // What waits to be sent, or to be answered, is of no use to a session that has ended.
+    const session = batch[0]?.sessions[0];
+    const common = batch.every(({ sessions }) => sessions.length === 1 && sessions[0] === session);
+    const signal = common ? session?.ended : undefined;
+    const call = { signal, timeoutMs, repeatable, linearizable: true };
     const [only] = batch;
     if (only !== undefined && batch.length === 1) {
       const answer = await this.#client.unary(methods.txn, only.part.alone(), call);

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import type { CancelTimer } from "../../async/clock.ts";
 import { overdue } from "../../async/overdue.ts";
 import { DiscoveryError } from "../../errors.ts";
@@ -31,6 +32,8 @@ export class EtcdSession implements Session {
     this.ttlSeconds = granted.ttlSeconds;
     this.ended = this.#end.signal;
     this.#onEnd = onEnd;
+    // Each write under it listens to it.
+    setMaxListeners(0, this.ended);
     this.#stream = new KeepAliveStream(client, granted, {
       renewed: (sentAt, ttlSeconds) => this.#renew(sentAt, ttlSeconds),
       gone: () => this.lose("etcd has ended its lease"),
