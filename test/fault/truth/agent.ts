@@ -1,0 +1,47 @@
+import type { Discovery, DiscoveryOptions } from "../../../src/index.ts";
+import { Actor } from "./actor.ts";
+import type { Command, News } from "./commands.ts";
+
+/** What a process is started with. */
+export interface AgentOptions {
+  /** The built package. */
+  readonly entry: string;
+  readonly discovery: DiscoveryOptions;
+}
+
+/** A message to the process. */
+export interface Order {
+  readonly about: number;
+  readonly command: Command;
+}
+
+const { entry, discovery: options } = JSON.parse(process.argv[2] ?? "") as AgentOptions;
+const say = (news: News): void => void process.send?.(news);
+process.on("uncaughtException", (error) => say({ fault: `uncaught: ${error.stack}` }));
+process.on("warning", (warning) => say({ fault: `warning: ${warning.stack}` }));
+
+const { Discovery: BuiltDiscovery } = (await import(entry)) as { Discovery: typeof Discovery };
+const start = performance.now();
+const log = (level: string, name: string) => (message: string, fields?: unknown) => {
+  const at = Math.round(performance.now() - start);
+  const text = `${at} ${name} ${level}: ${message} ${JSON.stringify(fields, jsonOf) ?? ""}`;
+  say(level === "error" ? { fault: text } : { log: text });
+};
+const jsonOf = (_: string, value: unknown): unknown =>
+  value instanceof Error ? value.stack : value;
+
+const actor = new Actor((name) => {
+  const logger = {
+    debug: log("debug", name),
+    info: log("info", name),
+    warn: log("warn", name),
+    error: log("error", name),
+  };
+  return new BuiltDiscovery({ ...options, logger });
+}, say);
+process.on("message", ({ about, command }: Order) => {
+  actor.perform(about, command);
+  // From its end on nothing of ours keeps the process alive.
+  if (command.do === "end") process.channel?.unref();
+});
+say({ log: "started" });
