@@ -163,9 +163,15 @@ export class WatchStream {
     return stream;
   }
 
+  /**
+   * A watch that has to catch up asks for one revision more, which it was told of. For etcd refuses
+   * to begin before the revision at which it has compacted, but not to begin at it; and older
+   * releases have forgotten by then what was deleted at it (etcd issues 18089 and 19179).
+   */
   #create({ duplex }: OpenStream, id: bigint, { range, next }: RangeWatch): void {
     this.#creating.push(id);
-    const startRevision = BigInt(next);
+    const isBehind = next > 1 && next <= this.#client.cluster.mark.revision;
+    const startRevision = BigInt(isBehind ? next - 1 : next);
     duplex.send({ createRequest: { ...range, startRevision, watchId: id, fragment: true } });
   }
 

@@ -114,9 +114,10 @@ test("a reset before the past was told loses nothing of it", async () => {
   accept(first, 100);
   first.end();
   const second = await stream(1);
-  expect(creates(second)[0]?.startRevision).toBe(50n);
+  // And the one before, so that etcd refuses should it have compacted at 50.
+  expect(creates(second)[0]?.startRevision).toBe(49n);
   accept(second, 100);
-  second.send({ header: header(100), watchId: creates(second)[0]?.watchId, events: puts(50, 100) });
+  second.send({ header: header(100), watchId: creates(second)[0]?.watchId, events: puts(49, 100) });
   expect(watch.changes).toEqual(told(50, 100));
   expect([watch.timesEstablished, watch.timesInterrupted]).toEqual([2, 1]);
 });
@@ -130,9 +131,9 @@ test("goes on from the last revision that was told, whatever headers and progres
   first.send({ header: header(3_000), watchId: -1n });
   first.end();
   const second = await stream(1);
-  expect(creates(second)[0]?.startRevision).toBe(1_001n);
+  expect(creates(second)[0]?.startRevision).toBe(1_000n);
   accept(second, 3_000);
-  second.send({ header: header(3_000), watchId: request?.watchId, events: puts(1_001, 3_000) });
+  second.send({ header: header(3_000), watchId: request?.watchId, events: puts(1_000, 3_000) });
   expect(watch.changes).toEqual(told(1, 3_000));
 });
 
@@ -145,12 +146,20 @@ test("tells what comes in fragments as one, and again from the start if they do 
   expect(watch.changes).toEqual([]);
   first.end();
   const second = await stream(1);
-  expect(creates(second)[0]?.startRevision).toBe(5n);
+  expect(creates(second)[0]?.startRevision).toBe(4n);
   accept(second, 9);
   second.send({ header: header(9), watchId, fragment: true, events: [put(5)] });
   second.send({ header: header(9), watchId, fragment: true, events: [put(6)] });
   second.send({ header: header(9), watchId, events: [put(7)] });
   expect(watch.changes).toEqual(told(5, 7));
+});
+
+test("a watch that has nothing to catch up with begins with what comes next", async () => {
+  for (const channel of channels) channel.answer = () => ({ header: header(100) });
+  await store.read("demo", { info: true, hosts: [] }, { timeoutMs: 1_000 });
+  watchHost(101);
+  const first = await stream(0);
+  expect(creates(first)[0]?.startRevision).toBe(101n);
 });
 
 test("ignores events that were told before", async () => {

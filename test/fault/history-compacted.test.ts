@@ -1,0 +1,153 @@
+import { expect, test } from "vitest";
+import { Discovery } from "../../src/index.ts";
+import { type EtcdCluster, startEtcd, startProxy } from "../../src/testing/index.ts";
+import { eventually } from "../support/eventually.ts";
+import { hostValue } from "../support/host-value.ts";
+import { putOneByOne } from "../support/put-one-by-one.ts";
+import { RawEtcd } from "../support/raw-etcd.ts";
+import { recordingLogger } from "../support/recording-logger.ts";
+import { ScriptedEtcd } from "../support/scripted-etcd.ts";
+import { witness, type Witness } from "../support/witness.ts";
+
+const key = (id: string): string => `/services/api/${id}`;
+
+const put = (etcd: EtcdCluster, id: string, shard?: string): Promise<void> =>
+  new RawEtcd(etcd).put(key(id), hostValue("api", id, shard));
+
+const remove = (etcd: EtcdCluster, id: string): Promise<void> => new RawEtcd(etcd).delete(key(id));
+
+async function revisionOf(etcd: EtcdCluster, id: string): Promise<number> {
+  return (await new RawEtcd(etcd).get(key(id)))?.revision ?? 0;
+}
+
+const stale = (seen: Witness): boolean => seen.views.at(-1)?.freshness.source === "stale";
+
+/** Follows a service of three hosts through a proxy, and lets things happen to it. */
+async function following(
+  run: (
+    etcd: EtcdCluster,
+    proxy: Awaited<ReturnType<typeof startProxy>>,
+    seen: Witness,
+  ) => Promise<void>,
+): Promise<void> {
+  await using etcd = await startEtcd();
+  await using proxy = await startProxy(etcd.endpoint);
+  const logger = recordingLogger();
+  await using discovery = new Discovery({ endpoints: [proxy.endpoint], logger });
+  for (const id of ["a", "b", "c"]) await put(etcd, id, "1");
+  await using seen = witness(discovery, "api");
+  await eventually(() => seen.events.length === 3);
+  await seen.agrees(etcd);
+  await run(etcd, proxy, seen);
+  expect(logger.lines.filter(({ level }) => level === "error")).toEqual([]);
+  // It goes on as before.
+  await put(etcd, "last");
+  await eventually(() => expect(seen.told.at(-1)).toBe("up last"));
+  await seen.agrees(etcd);
+}
+
+test.each([
+  ["just before what it wants next", 0],
+  ["at the very revision it wants next", 1],
+  ["just after what it wants next", 2],
+])("a watch that was away when etcd compacted %s is told the difference", async (_, beyond) => {
+  await following(async (etcd, proxy, seen) => {
+    const known = await revisionOf(etcd, "c");
+    proxy.refuse();
+    await eventually(() => stale(seen));
+    await remove(etcd, "a");
+    await put(etcd, "b", "2");
+    await put(etcd, "d");
+    await etcd.compact(known + beyond);
+    proxy.heal();
+    await seen.agrees(etcd);
+    // Compacting at a revision keeps what was true then, and forgets the changes up to it.
+    const reason = beyond < 1 ? "expired" : "resync";
+    expect(seen.told.slice(3).toSorted()).toEqual([`down a 1 ${reason}`, "up d", "update b 2"]);
+  });
+});
+
+test("a watch whose connection takes nothing while etcd compacts is told the difference", async () => {
+  await following(async (etcd, proxy, seen) => {
+    proxy.stall("down");
+    await remove(etcd, "a");
+    await put(etcd, "b", "2");
+    await put(etcd, "d");
+    // More than what a connection holds, so that etcd has to keep the rest for later.
+    const filler = Array.from({ length: 600 }, (_, index): [string, Uint8Array] => [
+      key(`x${index % 50}`),
+      hostValue("api", `x${index % 50}`, "z".repeat(5_000)),
+    ]);
+    await putOneByOne(etcd.endpoint, filler);
+    await etcd.compact();
+    proxy.heal();
+    await seen.agrees(etcd);
+    const told = seen.told.slice(3).filter((event) => !/^(up|update) x/.test(event));
+    expect(told.map((event) => event.replace(/(expired|resync)/, "gone")).toSorted()).toEqual([
+      "down a 1 gone",
+      "up d",
+      "update b 2",
+    ]);
+  });
+});
+
+test("compaction again and again, with connections cut in between, is never an error", async () => {
+  await following(async (etcd, proxy, seen) => {
+    for (let round = 1; round <= 15; round += 1) {
+      if (round % 3 === 0) proxy.cut();
+      await put(etcd, "b", `round ${round}`);
+      if (round % 3 === 1) proxy.cut();
+      await etcd.compact();
+      if (round % 3 === 2) proxy.cut();
+      await put(etcd, "c", `round ${round}`);
+    }
+    await seen.agrees(etcd);
+  });
+});
+
+test("whoever follows again after all have left, and etcd has compacted, begins with what is there", async () => {
+  await using etcd = await startEtcd();
+  await using discovery = new Discovery({ endpoints: etcd.endpoints });
+  await put(etcd, "a", "1");
+  {
+    await using first = witness(discovery, "api");
+    await first.agrees(etcd);
+    expect(first.told).toEqual(["up a 1"]);
+  }
+  await remove(etcd, "a");
+  await put(etcd, "b");
+  await etcd.compact();
+  await using second = witness(discovery, "api");
+  await second.agrees(etcd);
+  expect(second.told).toEqual(["up b"]);
+  await put(etcd, "c");
+  await eventually(() => expect(second.told).toEqual(["up b", "up c"]));
+});
+
+test("what was compacted between the listing and the watch is listed again", async () => {
+  await using etcd = await ScriptedEtcd.start();
+  await using discovery = new Discovery({ endpoints: [etcd.endpoint] });
+  etcd.write({ [key("a")]: hostValue("api", "a") });
+  let refusals = 0;
+  etcd.onWatch = (stream) =>
+    stream.each((watch) => {
+      if (refusals < 4) {
+        refusals += 1;
+        etcd.write({ [key("b")]: hostValue("api", "b", `${refusals}`) });
+        etcd.compacted = etcd.revision;
+        const watchId = watch.watchId ?? 0n;
+        stream.send({ watchId, created: true });
+        stream.send({ watchId, canceled: true, compactRevision: BigInt(etcd.compacted) });
+        return;
+      }
+      stream.accept(watch);
+      stream.catchUp(watch);
+    });
+  await using seen = witness(discovery, "api");
+  await eventually(() => expect(seen.known.get("b")?.shard).toBe("4"));
+  await eventually(() => seen.views.at(-1)?.freshness.source === "live");
+  etcd.write({ [key("a")]: undefined });
+  await eventually(() => expect(seen.told.at(-1)).toBe("down a expired"));
+  seen.check();
+  expect(seen.told.filter((event) => event.includes(" a"))).toEqual(["up a", "down a expired"]);
+});
