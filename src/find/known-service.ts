@@ -5,6 +5,7 @@ import { Service } from "../model/service.ts";
 import type { Listing, StoredRecord, WatchBatch, WatchChange } from "../store/store.ts";
 import type { FindContext } from "./find-context.ts";
 import type { DownReason, HostEvent } from "./host-event.ts";
+import { HostList } from "./host-list.ts";
 import { sameRecord } from "./same-record.ts";
 
 /** What one reading or one batch changed. */
@@ -22,7 +23,7 @@ export class KnownService {
   readonly #service: string;
   readonly #onMalformed: FindContext["onMalformed"];
   readonly #known = new Map<string, KnownHost>();
-  #hosts: readonly Host[] | undefined;
+  readonly #list = new HostList(() => this.#readable());
   #info: KnownInfo = { revision: 0, present: false };
   #revision = 0;
 
@@ -43,10 +44,9 @@ export class KnownService {
     return this.#info.service;
   }
 
-  /** In the order in which they became known. Made when asked for, and the same until a host changes. */
+  /** In the order in which they became known. The array changes with them: it is to be copied by whoever keeps it. */
   get hosts(): readonly Host[] {
-    this.#hosts ??= this.#readable();
-    return this.#hosts;
+    return this.#list.hosts;
   }
 
   /** Takes over a reading, whatever was known before: also another store's, with its own revisions. */
@@ -105,10 +105,8 @@ export class KnownService {
     return { events, infoChanged };
   }
 
-  #readable(): Host[] {
-    const hosts: Host[] = [];
-    for (const { host } of this.#known.values()) append(hosts, host);
-    return hosts;
+  *#readable(): Generator<Host> {
+    for (const { host } of this.#known.values()) if (host !== undefined) yield host;
   }
 
   #changeHost(id: string, change: WatchChange): HostEvent | undefined {
@@ -126,8 +124,10 @@ export class KnownService {
       return undefined;
     }
     const host = new Host(record);
+    // One that could not be read until now comes last.
+    if (previous === undefined) this.#known.delete(id);
     this.#known.set(id, { revision, host });
-    this.#hosts = undefined;
+    this.#list.changed(previous, host);
     return previous === undefined ? { type: "up", host } : { type: "update", host, previous };
   }
 
@@ -135,7 +135,7 @@ export class KnownService {
     const host = this.#known.get(id)?.host;
     this.#known.delete(id);
     if (host === undefined) return undefined;
-    this.#hosts = undefined;
+    this.#list.changed(host, undefined);
     return { type: "down", host, reason: hostRecord(host).draining ? "unregistered" : reason };
   }
 

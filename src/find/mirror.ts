@@ -75,7 +75,7 @@ export class Mirror {
     return this.#listed;
   }
 
-  /** All hosts, draining ones too, in the order in which they became known; the same array until one changes. */
+  /** All hosts, draining ones too, in the order in which they became known. The array changes with them: it is to be copied by whoever keeps it. */
   get hosts(): readonly Host[] {
     return this.#known.hosts;
   }

@@ -65,6 +65,15 @@ describe("a reading", () => {
     expect(known.revision).toBe(7);
   });
 
+  it("puts a host that could not be read until now after all others, whoever looked before", () => {
+    replace(listing(5, { id: "a", revision: 2, value: bytes("{") }, storedHost("b", 3)));
+    expect(ids()).toEqual(["b"]);
+    apply(putBatch("a", 6));
+    expect(ids()).toEqual(["b", "a"]);
+    replace(listing(7, storedHost("a", 6), storedHost("b", 3)));
+    expect(ids()).toEqual(["b", "a"]);
+  });
+
   it("tells a host that was draining as unregistered", () => {
     replace(listing(5, storedHost("a", 2, { draining: true })));
     expect(replace(listing(6))).toEqual(["down a (unregistered)"]);

@@ -54,15 +54,12 @@ it("watches from the revision after the one that was read", async () => {
   expect(ids()).toEqual(["a", "b", "c"]);
 });
 
-it("shows the same array until something changes", async () => {
+it("keeps one array up with what changes", async () => {
   const { hosts } = mirror;
-  putInfo(stage.store, "x");
-  await stage.settle();
-  expect(mirror.hosts).toBe(hosts);
   putHost(stage.store, "c");
   await stage.settle();
-  expect(mirror.hosts).not.toBe(hosts);
-  expect(mirror.hosts[0]).toBe(hosts[0]);
+  expect(ids()).toEqual(["a", "b", "c"]);
+  expect(mirror.hosts).toBe(hosts);
 });
 
 describe("when the watch ends", () => {
