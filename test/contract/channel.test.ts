@@ -407,6 +407,20 @@ describe.each(subjects)("a channel: $name", ({ isOurs, make }) => {
       expect([error.status, error.message]).toEqual([GrpcStatus.RESOURCE_EXHAUSTED, "full"]);
     });
 
+    test("as late, if that is what an old server of Go means by an unknown failure", async () => {
+      const { channel } = await scripted((call) => {
+        call.refuse({ "grpc-status": "2", "grpc-message": "context deadline exceeded" });
+      });
+      const error = await failureOf(put(channel));
+      expect(error.status).toBe(
+        differs({
+          ours: GrpcStatus.DEADLINE_EXCEEDED,
+          grpcJs: GrpcStatus.UNKNOWN,
+          because: "it knows nothing of etcd 3.4, which says so of calls that may well be repeated",
+        }),
+      );
+    });
+
     test.each(["17", "-1", "", "ok", "1e0"])("with the unknown status %j", async (status) => {
       const { channel } = await scripted((call) => {
         call.refuse({ "grpc-status": status });

@@ -18,6 +18,12 @@ const nameOfStatus: ReadonlyMap<number, string> = new Map(
   Object.entries(GrpcStatus).map(([name, status]) => [status, name]),
 );
 
+/**
+ * What Go says of a call whose time was up at the server. grpc-go before 1.45, and so etcd 3.4, sends
+ * it as `UNKNOWN` (grpc/grpc-go#5155), and it may come just before our own deadline strikes.
+ */
+const lateInGo = "context deadline exceeded";
+
 /** The status that ends an answer, from its trailers or from headers that are its trailers, too. */
 export function endOfAnswer(trailers: IncomingHttpHeaders): GrpcError | undefined {
   const text = trailers["grpc-status"];
@@ -26,13 +32,14 @@ export function endOfAnswer(trailers: IncomingHttpHeaders): GrpcError | undefine
     return new GrpcError(GrpcStatus.UNKNOWN, "the answer ended without a grpc-status");
   }
   const name = /^\d+$/.test(text) ? nameOfStatus.get(Number(text)) : undefined;
-  const message = trailers["grpc-message"];
-  return new GrpcError(
-    name === undefined ? GrpcStatus.UNKNOWN : Number(text),
-    typeof message === "string" && message !== ""
-      ? decodeGrpcMessage(message)
-      : `grpc-status ${name ?? text}`,
-  );
+  const encoded = trailers["grpc-message"];
+  const message =
+    typeof encoded === "string" && encoded !== ""
+      ? decodeGrpcMessage(encoded)
+      : `grpc-status ${name ?? text}`;
+  const status = name === undefined ? GrpcStatus.UNKNOWN : Number(text);
+  const late = status === GrpcStatus.UNKNOWN && message === lateInGo;
+  return new GrpcError(late ? GrpcStatus.DEADLINE_EXCEEDED : status, message);
 }
 
 /** Why these headers are not the beginning of a gRPC answer, if they are not. */

@@ -6,10 +6,13 @@ import type { StoreStatus } from "../store.ts";
 import type { Channel, Metadata, UnaryMethod } from "./channel.ts";
 import { Endpoint } from "./endpoint.ts";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
-import { isEndpointFault } from "./status.ts";
+import { isEndpointFault, isPassing } from "./status.ts";
 
 /** The longest first attempt at one endpoint while others may do better. */
 const longestAttemptMs = 1_000;
+
+/** How long the first attempts at all endpoints take together at most: as long as etcd takes to choose another leader. */
+const longestRoundMs = 2_000;
 
 /** The shortest attempt from whose failure anything follows for other calls. */
 const shortestAttemptMs = 100;
@@ -69,7 +72,7 @@ export class Endpoints {
     const deadline = this.#clock.now() + timeoutMs;
     let failure: GrpcError | undefined;
     for (let attempt = 0; ; attempt += 1) {
-      const endpoint = this.#ready() ?? (await this.#wait(signal, deadline, failure));
+      const endpoint = this.#ready(deadline) ?? (await this.#wait(signal, deadline, failure));
       const { failures } = endpoint;
       const startedAt = this.#clock.now();
       const deadlineMs = Math.min(
@@ -91,6 +94,11 @@ export class Endpoints {
         if (!isEndpointFault(error)) {
           endpoint.answered();
           throw error;
+        }
+        if (isPassing(error) && repeatable) {
+          endpoint.answered();
+          failure = error;
+          continue;
         }
         // That one call took long says nothing about an endpoint that answered others meanwhile.
         const slow = error.status === GrpcStatus.DEADLINE_EXCEEDED;
@@ -116,7 +124,7 @@ export class Endpoints {
 
   /** Waits for an endpoint to open a stream on. */
   async acquire(signal: AbortSignal): Promise<Endpoint> {
-    return this.#ready() ?? this.#wait(signal, Infinity, undefined);
+    return this.#ready(Infinity) ?? this.#wait(signal, Infinity, undefined);
   }
 
   /**
@@ -158,20 +166,34 @@ export class Endpoints {
     for (const tell of this.#onUnreachable.splice(0)) tell();
   }
 
-  /** The endpoint in use, or the next that may be tried now. */
-  #ready(): Endpoint | undefined {
+  /** The endpoint in use, or the best of the others if it may be tried now. */
+  #ready(deadline: number): Endpoint | undefined {
     const current = this.#all[this.#index];
     if (current?.failure === undefined) return current;
+    const best = this.#best(deadline);
+    if (best === undefined || best.readyAt > this.#clock.now()) return undefined;
+    this.#index = this.#all.indexOf(best);
+    return best;
+  }
+
+  /**
+   * The endpoint that is likely to answer first, if any may be tried in time. One that was silent
+   * takes a whole attempt to say nothing again: those that refuse are rather waited for.
+   */
+  #best(deadline: number): Endpoint | undefined {
     const now = this.#clock.now();
+    let best: Endpoint | undefined;
+    let earliest = Infinity;
     for (let step = 0; step < this.#all.length; step += 1) {
-      const index = (this.#index + step) % this.#all.length;
-      const endpoint = this.#all[index];
-      if (endpoint !== undefined && endpoint.readyAt <= now) {
-        this.#index = index;
-        return endpoint;
-      }
+      const endpoint = this.#all[(this.#index + step) % this.#all.length];
+      if (endpoint === undefined || endpoint.readyAt >= deadline) continue;
+      const answerAt =
+        Math.max(endpoint.readyAt, now) + (isSilence(endpoint.failure) ? longestAttemptMs : 0);
+      if (answerAt >= earliest) continue;
+      best = endpoint;
+      earliest = answerAt;
     }
-    return undefined;
+    return best;
   }
 
   async #wait(
@@ -182,10 +204,10 @@ export class Endpoints {
     const closing = this.#closing.signal;
     const either = signal === undefined ? closing : AbortSignal.any([signal, closing]);
     for (;;) {
-      const readyAt = Math.min(...this.#all.map((endpoint) => endpoint.readyAt));
-      if (readyAt >= deadline) throw failure ?? unavailable(this.#all);
-      await delay(this.#clock, readyAt - this.#clock.now(), either);
-      const endpoint = this.#ready();
+      const best = this.#best(deadline);
+      if (best === undefined) throw failure ?? unavailable(this.#all);
+      await delay(this.#clock, best.readyAt - this.#clock.now(), either);
+      const endpoint = this.#ready(deadline);
       if (endpoint !== undefined) return endpoint;
     }
   }
@@ -197,17 +219,20 @@ export class Endpoints {
    */
   #attemptMs(attempt: number, timeoutMs: number, repeatable: boolean): number {
     if (!repeatable && this.#all.length === 1) return timeoutMs;
-    const round = Math.floor(attempt / this.#all.length);
-    return Math.max(Math.min(timeoutMs / 4, longestAttemptMs), shortestAttemptMs) * 2 ** round;
+    const count = this.#all.length;
+    const firstMs = Math.min(timeoutMs / 4, longestAttemptMs, longestRoundMs / count);
+    return Math.max(firstMs, shortestAttemptMs) * 2 ** Math.floor(attempt / count);
   }
+}
+
+function isSilence(failure: Error | undefined): failure is GrpcError {
+  return failure instanceof GrpcError && failure.status === GrpcStatus.DEADLINE_EXCEEDED;
 }
 
 /** Where others found an endpoint silent and left it, its connection broke because of the silence. */
 function asLeft({ failure }: Endpoint, error: GrpcError): GrpcError {
   if (error === failure || error.neverSent) return error;
-  if (!(failure instanceof GrpcError) || failure.status !== GrpcStatus.DEADLINE_EXCEEDED) {
-    return error;
-  }
+  if (!isSilence(failure)) return error;
   return new GrpcError(failure.status, failure.message, { cause: error });
 }
 

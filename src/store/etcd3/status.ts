@@ -36,6 +36,14 @@ export function isEndpointFault(error: GrpcError): boolean {
   return error.status === GrpcStatus.UNAVAILABLE || error.status === GrpcStatus.DEADLINE_EXCEEDED;
 }
 
+/**
+ * Whether the same endpoint can serve the same call now: a read was under way while the cluster chose
+ * another leader, and etcd tells of that when there is one (etcd, api/v3rpc/rpctypes/error.go).
+ */
+export function isPassing(error: GrpcError): boolean {
+  return error.status === GrpcStatus.UNAVAILABLE && error.message === "etcdserver: leader changed";
+}
+
 /** Whether etcd has certainly not carried the request out, and would refuse it again. */
 export function isRefusal(error: GrpcError): boolean {
   return (
