@@ -13,6 +13,7 @@ import { ReconcileLoop } from "./reconcile-loop.ts";
 import type { KeeperContext } from "./register-context.ts";
 import { type SeenInfo, seenInfo, serves } from "./seen-info.ts";
 import { Settling } from "./settling.ts";
+import { SupersededCredentials } from "./superseded-credentials.ts";
 
 /** How long to wait before asking again for a watch that was refused. */
 const refusedMs = 1_000;
@@ -43,6 +44,7 @@ export class ServiceKeeper {
   readonly #loop: ReconcileLoop;
   readonly #records: OwnRecords;
   readonly #rotations: Rotation[] = [];
+  readonly #superseded = new SupersededCredentials();
   #verify = false;
   #verifiedAt = 0;
   readonly #settling: Settling;
@@ -147,9 +149,14 @@ export class ServiceKeeper {
     const info = seenInfo(service, stored, at, (error) =>
       this.context.onMalformed({ service, kind: "info", id: service, error }),
     );
-    this.info = info;
-    if (serves(info, this.credentials)) this.adopt(info.record);
-    return info;
+    // Of a history that was put back to where it was before the credentials were changed.
+    const isPast =
+      info.revision < (this.info?.revision ?? 0) &&
+      info.record !== undefined &&
+      this.#superseded.includes(info.record);
+    this.info = isPast ? { ...info, record: undefined } : info;
+    if (serves(this.info, this.credentials)) this.adopt(this.info.record);
+    return this.info;
   }
 
   /** Somebody is changing the info: until it has settled nothing is written that depends on it. */
@@ -178,6 +185,7 @@ export class ServiceKeeper {
   /** From now on these are the credentials of all public hosts here, but of those yet to announce their own. */
   adopt({ user, password }: Credentials, by?: Entry): void {
     const credentials = { user, password };
+    this.#superseded.note(this.credentials, credentials);
     this.credentials = credentials;
     for (const entry of this.wanted(true)) {
       if (entry.announces && !entry.registered && by === undefined) continue;
@@ -313,8 +321,10 @@ export class ServiceKeeper {
     const found = new Map(listing.hosts.map((host) => [host.id, host]));
     for (const entry of attempted) {
       const host = found.get(entry.uuid);
-      // Revisions may have gone back with the store, and what was written since with them.
-      if ((entry.stored?.revision ?? 0) > listing.revision) entry.stored = undefined;
+      // The store may have gone back to an earlier state, and what was written since with it.
+      if ((entry.stored?.revision ?? 0) > (host?.revision ?? listing.revision)) {
+        entry.stored = undefined;
+      }
       if (host !== undefined && host.revision === entry.stored?.revision) continue;
       const revision = host?.revision ?? listing.revision;
       entry.observed = { revision, value: host?.value.slice() };
