@@ -146,8 +146,11 @@ export class KeepAliveStream {
       this.#observer.gone();
       return;
     }
-    this.#sleep(sentAt + this.#intervalMs - this.#client.clock.now());
     this.#observer.renewed(sentAt, Number(TTL));
+    const tookMs = this.#client.clock.now() - sentAt;
+    // So late only because this process stood still, which it may do again before a timer runs.
+    if (tookMs >= this.#intervalMs / 2) this.askNow();
+    else this.#sleep(this.#intervalMs - tookMs);
   }
 
   #ended(stream: OpenStream, error: GrpcError): void {

@@ -11,12 +11,16 @@ import { ScriptedChannel, type ScriptedStream } from "../../support/scripted-cha
 const ttlSeconds = 6;
 
 let clock: ManualClock;
+
+/** Time that has passed without any timer being called. */
+let stoodStillMs: number;
 let channels: ScriptedChannel[];
 let calls: { method: string; request: unknown }[];
 let store: Etcd3Store;
 
 beforeEach(() => {
   clock = manualClock();
+  stoodStillMs = 0;
   channels = [];
   calls = [];
   let chosen = 0;
@@ -32,7 +36,10 @@ beforeEach(() => {
       return channel;
     },
     prefix: "",
-    clock,
+    clock: {
+      now: () => clock.now() + stoodStillMs,
+      setTimeout: (callback, delayMs) => clock.setTimeout(callback, delayMs),
+    },
     logger: silentLogger,
     // The first choice is between endpoints, the others are of times.
     random: () => (chosen++ === 0 ? 0 : 0.5),
@@ -144,6 +151,33 @@ test("an answer that came while the process stood still counts", async () => {
   setImmediate(() => setImmediate(() => answer(stream)));
   await late;
   expect([stream?.cancelled, session.ended.aborted]).toEqual([false, false]);
+});
+
+test("an answer that was read late is followed by the next question at once, before any timer", async () => {
+  const session = await open();
+  await clock.advance(2_000);
+  const [stream] = streams();
+  for (const asked of [2, 3, 4]) {
+    stoodStillMs += 1_500;
+    answer(stream);
+    expect([session.remainingMs, stream?.requests.length]).toEqual([4_500, asked]);
+  }
+  stoodStillMs += 900;
+  answer(stream);
+  expect([session.remainingMs, stream?.requests.length]).toEqual([5_100, 4]);
+  await clock.advance(1_100);
+  expect(stream?.requests).toHaveLength(5);
+});
+
+test("whose time ran out while the process stood still has none left, also before anybody has a turn", async () => {
+  const session = await open();
+  stoodStillMs = 12_000;
+  expect([session.remainingMs, session.ended.aborted]).toEqual([0, false]);
+  await clock.advance(6_000);
+  expect(session.ended.reason).toMatchObject({
+    code: "UNAVAILABLE",
+    message: expect.stringMatching(/run out 12000 ms before this process got to look/),
+  });
 });
 
 test("closing gives the lease back, once", async () => {
