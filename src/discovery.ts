@@ -1,4 +1,5 @@
 import { KeepAlive } from "./async/keep-alive.ts";
+import { Turnstile } from "./async/turnstile.ts";
 import { optionalSignal, optionsBag } from "./arguments.ts";
 import { closeOn } from "./close-on.ts";
 import { type MalformedRecord, reportMalformedRecord } from "./diagnostics.ts";
@@ -25,6 +26,9 @@ export interface RegisterOptions {
   /** Ends the registration: the same as `unregister()`. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** How many services that are followed may be listed at once. */
+const mostReadings = 32;
 
 /**
  * Service discovery on one etcd: registers hosts, finds them, and follows them. It connects when it
@@ -59,7 +63,7 @@ export class Discovery implements AsyncDisposable {
       },
     };
     this.#registrar = new Registrar({ ...context, ttlSeconds });
-    this.#mirrors = new Mirrors(context);
+    this.#mirrors = new Mirrors({ ...context, turnstile: new Turnstile(mostReadings) });
     this.#lookups = {
       ...context,
       hold: () => {

@@ -1,3 +1,4 @@
+import type { Turnstile } from "../async/turnstile.ts";
 import type { DiscoveryError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { Store } from "../store/store.ts";
@@ -8,6 +9,9 @@ export interface FindContext {
 
   /** How long one reading of the store may take. */
   readonly timeoutMs: number;
+
+  /** What every reading of a mirror passes, so that a thousand of them do not read at once. */
+  readonly turnstile: Turnstile;
 
   readonly logger: Logger;
 

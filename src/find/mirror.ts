@@ -145,8 +145,10 @@ export class Mirror {
   }
 
   #read(signal: AbortSignal): Promise<Listing> {
-    const { store, timeoutMs } = this.#context;
-    return store.read(this.service, { info: true, hosts: "all" }, { signal, timeoutMs });
+    const { store, timeoutMs, turnstile } = this.#context;
+    return turnstile.pass(signal, () =>
+      store.read(this.service, { info: true, hosts: "all" }, { signal, timeoutMs }),
+    );
   }
 
   async #tryRead(signal: AbortSignal): Promise<Listing | undefined> {

@@ -1,4 +1,5 @@
 export { collect } from "../../support/collect.ts";
+import { Turnstile } from "../../../src/async/turnstile.ts";
 import type { FindContext, MalformedRecord } from "../../../src/find/find-context.ts";
 import type { HostEvent } from "../../../src/find/host-event.ts";
 import { Mirrors } from "../../../src/find/mirrors.ts";
@@ -39,6 +40,7 @@ export function makeStage(
   const context: FindContext = {
     store: store.connect(),
     timeoutMs: 5_000,
+    turnstile: new Turnstile(32),
     logger: recorder(log),
     random: () => 0.5,
     hold: () => {
