@@ -1,3 +1,7 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type EtcdTls, readPem } from "./etcd-options.ts";
+
 /** The addresses of one member. */
 export interface MemberAddresses {
   readonly name: string;
@@ -46,4 +50,20 @@ export function memberFlags(
 function knowsNoFsync(version: string): boolean {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   return major > 3 || (major === 3 && minor >= 5);
+}
+
+/** The flags for TLS, which names files that are written into the folder. */
+export async function tlsFlags(folder: string, tls: EtcdTls | undefined): Promise<string[]> {
+  if (tls === undefined) return [];
+  const file = async (name: "cert" | "key" | "ca", source: EtcdTls["cert"]) => {
+    const path = join(folder, `${name}.pem`);
+    await writeFile(path, await readPem(name, source), { mode: 0o600 });
+    return path;
+  };
+  return [
+    ...["--cert-file", await file("cert", tls.cert)],
+    ...["--key-file", await file("key", tls.key)],
+    ...(tls.ca === undefined ? [] : ["--trusted-ca-file", await file("ca", tls.ca)]),
+    ...(tls.clientCertAuth === true ? ["--client-cert-auth"] : []),
+  ];
 }

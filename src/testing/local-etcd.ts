@@ -1,31 +1,23 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
-import { rm, writeFile } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { DiscoveryError } from "../errors.ts";
 import { refuse } from "../model/refuse.ts";
-import {
-  checkAuth,
-  checkPassword,
-  type EtcdAuth,
-  rootToken,
-  setUpAuth,
-  withPassword,
-} from "./etcd-auth.ts";
-import { copyFolder, type EtcdBackup, LocalEtcdBackup } from "./etcd-backup.ts";
+import type { EtcdAuth } from "./etcd-auth.ts";
+import { copyData, type EtcdBackup, LocalEtcdBackup } from "./etcd-backup.ts";
 import type { EtcdBinary } from "./etcd-binary.ts";
 import type { EtcdCluster, EtcdMember } from "./etcd-cluster.ts";
-import { memberFlags } from "./etcd-flags.ts";
+import { memberFlags, tlsFlags } from "./etcd-flags.ts";
 import type { EtcdJson } from "./etcd-gateway.ts";
 import { Leadership } from "./etcd-leadership.ts";
-import { type EtcdTls, readPem, type StartEtcdOptions } from "./etcd-options.ts";
+import type { StartEtcdOptions } from "./etcd-options.ts";
 import { EtcdProcess } from "./etcd-process.ts";
 import { EtcdReaper } from "./etcd-reaper.ts";
 import { freePorts } from "./free-ports.ts";
+import { EtcdRoot } from "./etcd-root.ts";
 import { LocalEtcdMember } from "./local-etcd-member.ts";
 import { PeerNetwork } from "./peer-network.ts";
-
-const callTimeoutMs = 10_000;
 
 /** How often other ports are tried when somebody else was faster. */
 const portTries = 10;
@@ -38,9 +30,9 @@ export class LocalEtcd implements EtcdCluster {
   readonly #reaper: EtcdReaper;
   readonly #processes: readonly EtcdProcess[];
   readonly #network: PeerNetwork | undefined;
+  readonly #root: EtcdRoot;
   readonly #backups = new Set<LocalEtcdBackup>();
   #members: readonly LocalEtcdMember[] = [];
-  #auth: EtcdAuth | undefined;
   #tlsFlags: readonly string[] = [];
   #token = randomUUID();
   #stopped: Promise<void> | undefined;
@@ -50,7 +42,7 @@ export class LocalEtcd implements EtcdCluster {
     this.version = binary.version;
     this.#options = options;
     this.#folder = folder;
-    this.#auth = options.auth;
+    this.#root = new EtcdRoot(options.auth, () => this.#members);
     this.#network = options.partitionable === true ? new PeerNetwork() : undefined;
     this.#reaper = new EtcdReaper(folder);
     this.#processes = Array.from({ length: options.size ?? 1 }, (_, index) => {
@@ -129,7 +121,7 @@ export class LocalEtcd implements EtcdCluster {
 
   async compact(revision?: number): Promise<void> {
     await this.call("/v3/kv/compaction", {
-      revision: String(revision ?? (await this.#revision())),
+      revision: String(revision ?? (await this.#root.revision())),
       physical: true,
     });
   }
@@ -156,14 +148,14 @@ export class LocalEtcd implements EtcdCluster {
   async defragment(): Promise<void> {
     for (const member of this.#members) {
       if (member.serving)
-        await this.#ask(member, "/v3/maintenance/defragment", {}, this.#timeoutMs);
+        await this.#root.ask(member, "/v3/maintenance/defragment", {}, this.#timeoutMs);
     }
   }
 
   async backup(): Promise<EtcdBackup> {
     this.#assertNotStopped();
     const folder = join(this.#folder, `backup${this.#backups.size}`);
-    const backup = new LocalEtcdBackup(Number(await this.#revision()), folder, this.#auth);
+    const backup = new LocalEtcdBackup(await this.#root.revision(), folder, this.#root.auth);
     this.#backups.add(backup);
     mkdirSync(folder);
     // All stand still before one goes on: what lies on their disks then is a state that the cluster
@@ -186,25 +178,20 @@ export class LocalEtcd implements EtcdCluster {
     if (own === undefined) refuse("backup", "is none that this etcd made");
     await this.kill();
     await this.#copyData((process, index) => [join(own.folder, `m${index}`), process.dataDir]);
-    this.#auth = own.auth;
+    this.#root.auth = own.auth;
     await this.#startMembers();
   }
 
-  async enableAuth(auth: EtcdAuth): Promise<void> {
-    checkAuth(auth);
-    if (this.#auth !== undefined) refuse("auth", "this etcd asks for a password already");
-    await setUpAuth(auth, this.#post);
-    this.#auth = auth;
+  enableAuth(auth: EtcdAuth): Promise<void> {
+    return this.#root.enableAuth(auth);
   }
 
-  async changePassword(user: string, password: string): Promise<void> {
-    checkPassword("password", password);
-    await this.call("/v3/auth/user/changepw", { name: user, password });
-    if (this.#auth !== undefined) this.#auth = withPassword(this.#auth, user, password);
+  changePassword(user: string, password: string): Promise<void> {
+    return this.#root.changePassword(user, password);
   }
 
-  async call(path: string, body: EtcdJson): Promise<EtcdJson> {
-    return await this.#post(path, body, this.#auth && (await rootToken(this.#auth, this.#post)));
+  call(path: string, body: EtcdJson): Promise<EtcdJson> {
+    return this.#root.call(path, body);
   }
 
   logs(): string {
@@ -250,7 +237,7 @@ export class LocalEtcd implements EtcdCluster {
   /** Starts all members with nothing in them. */
   async #start(): Promise<void> {
     await this.#startMembers();
-    if (this.#auth !== undefined) await setUpAuth(this.#auth, this.#post);
+    await this.#root.setUp();
   }
 
   async #startMembers(): Promise<void> {
@@ -281,35 +268,8 @@ export class LocalEtcd implements EtcdCluster {
     for (const { dataDir } of this.#processes) await rm(dataDir, { recursive: true, force: true });
   }
 
-  async #revision(): Promise<unknown> {
-    const { header } = await this.call("/v3/kv/range", { key: Buffer.of(0).toString("base64") });
-    return (header as EtcdJson)["revision"];
-  }
-
-  readonly #post = (path: string, body: EtcdJson, token?: string): Promise<EtcdJson> => {
-    const member =
-      this.#members.find(({ serving }) => serving) ??
-      this.#members.find(({ pid }) => pid !== undefined);
-    if (member === undefined) {
-      return Promise.reject(new DiscoveryError("UNAVAILABLE", "This etcd does not run."));
-    }
-    return member.process.call(path, { body, token, timeoutMs: callTimeoutMs });
-  };
-
-  /** Calls one member as root. */
-  async #ask(
-    { process }: LocalEtcdMember,
-    path: string,
-    body: EtcdJson,
-    timeoutMs: number = callTimeoutMs,
-  ): Promise<EtcdJson> {
-    const post = (to: string, what: EtcdJson, token?: string): Promise<EtcdJson> =>
-      process.call(to, { body: what, token, timeoutMs });
-    return await post(path, body, this.#auth && (await rootToken(this.#auth, post)));
-  }
-
   get #leadership(): Leadership<LocalEtcdMember> {
-    return new Leadership(this.#members, (...question) => this.#ask(...question));
+    return new Leadership(this.#members, (...question) => this.#root.ask(...question));
   }
 
   get #timeoutMs(): number {
@@ -317,7 +277,7 @@ export class LocalEtcd implements EtcdCluster {
   }
 
   async #copyData(way: (process: EtcdProcess, index: number) => [string, string]): Promise<void> {
-    await Promise.all(this.#processes.map((process, index) => copyFolder(...way(process, index))));
+    await Promise.all(this.#processes.map((process, index) => copyData(...way(process, index))));
   }
 
   #assertNotStopped(): void {
@@ -333,19 +293,4 @@ export class LocalEtcd implements EtcdCluster {
     await rm(this.#folder, { recursive: true, force: true });
     await this.#reaper.close();
   }
-}
-
-async function tlsFlags(folder: string, tls: EtcdTls | undefined): Promise<string[]> {
-  if (tls === undefined) return [];
-  const file = async (name: "cert" | "key" | "ca", source: EtcdTls["cert"]) => {
-    const path = join(folder, `${name}.pem`);
-    await writeFile(path, await readPem(name, source), { mode: 0o600 });
-    return path;
-  };
-  return [
-    ...["--cert-file", await file("cert", tls.cert)],
-    ...["--key-file", await file("key", tls.key)],
-    ...(tls.ca === undefined ? [] : ["--trusted-ca-file", await file("ca", tls.ca)]),
-    ...(tls.clientCertAuth === true ? ["--client-cert-auth"] : []),
-  ];
 }
