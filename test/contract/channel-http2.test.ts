@@ -369,7 +369,7 @@ describe("what stays behind", () => {
     await channel.unary(methods.range, { key: Buffer.from("k") }, { deadlineMs });
     const call = channel.unary(methods.range, { key: Buffer.from("k") }, { deadlineMs });
     expect(sockets()).toBe(0);
-    expect(timers()).toBe(timersBefore);
+    expect(timers()).toBeLessThanOrEqual(timersBefore);
     await call;
     expect(ends).toEqual([]);
   });
