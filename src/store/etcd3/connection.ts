@@ -8,6 +8,7 @@ import {
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import type { CancelTimer, Clock } from "../../async/clock.ts";
+import { overdue } from "../../async/overdue.ts";
 import { nameOfHttp2Code } from "./answer-status.ts";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
 import { Heartbeat } from "./heartbeat.ts";
@@ -77,10 +78,9 @@ export class Connection {
       },
       { clock, intervalMs: pingIntervalMs, timeoutMs: pingTimeoutMs },
     );
-    this.#cancelConnectTimer = clock.setTimeout(() => {
-      const { connectTimeoutMs } = settings;
-      setImmediate(() => this.#timedOut(`no answer within ${connectTimeoutMs} ms`));
-    }, settings.connectTimeoutMs);
+    const { connectTimeoutMs } = settings;
+    const timedOut = () => this.#timedOut(`no answer within ${connectTimeoutMs} ms`);
+    this.#cancelConnectTimer = overdue(clock, timedOut, connectTimeoutMs);
     this.gone = new Promise((resolve) => this.#socket.once("close", () => resolve()));
     this.#listen();
   }

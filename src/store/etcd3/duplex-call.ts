@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders } from "node:http2";
 import type { CancelTimer, Clock } from "../../async/clock.ts";
+import { overdue } from "../../async/overdue.ts";
 import type { Duplex, DuplexMethod, DuplexObserver } from "./channel.ts";
 import type { Connection, Waiter } from "./connection.ts";
 import { decodeMessage, encodeFrame } from "./frames.ts";
@@ -74,8 +75,7 @@ export class DuplexCall<I, O> implements Duplex<I> {
       );
       this.#connection.leave(waiter);
     };
-    // After a standstill of this process timers run before sockets are read: what has come counts.
-    const cancelTimer = clock.setTimeout(() => setImmediate(timedOut), connectTimeoutMs);
+    const cancelTimer = overdue(clock, timedOut, connectTimeoutMs);
     this.#waiting = { waiter, cancelTimer };
     this.#connection.wait(waiter);
   }

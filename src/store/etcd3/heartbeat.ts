@@ -1,4 +1,5 @@
 import type { CancelTimer, Clock } from "../../async/clock.ts";
+import { overdue } from "../../async/overdue.ts";
 
 /** What a heartbeat needs of a connection. */
 export interface Beating {
@@ -26,7 +27,6 @@ export class Heartbeat {
   readonly #intervalMs: number;
   readonly #timeoutMs: number;
   #cancelTimer: CancelTimer | undefined;
-  #unanswered = false;
   #stopped = false;
 
   constructor(
@@ -55,10 +55,8 @@ export class Heartbeat {
   #beat(): void {
     this.#cancelTimer = undefined;
     if (!this.#connection.busy()) return;
-    this.#unanswered = true;
     this.#wait();
     this.#connection.ping(() => {
-      this.#unanswered = false;
       this.#cancelTimer?.();
       this.#cancelTimer = undefined;
       this.start();
@@ -67,13 +65,10 @@ export class Heartbeat {
 
   #wait(): void {
     const bytesRead = this.#connection.bytesRead();
-    this.#cancelTimer = this.#clock.setTimeout(() => {
-      // After a standstill of this process timers run before sockets are read: look again after that.
-      setImmediate(() => {
-        if (this.#stopped || !this.#unanswered) return;
-        if (this.#connection.bytesRead() > bytesRead) this.#wait();
-        else this.#connection.dead();
-      });
-    }, this.#timeoutMs);
+    const look = (): void => {
+      if (this.#connection.bytesRead() > bytesRead) this.#wait();
+      else this.#connection.dead();
+    };
+    this.#cancelTimer = overdue(this.#clock, look, this.#timeoutMs);
   }
 }

@@ -73,6 +73,7 @@ export class EtcdSession implements Session {
       this.client.clock,
       () => this.#runOut(ttlSeconds),
       this.#deadline - this.client.clock.now(),
+      false,
     );
   }
 

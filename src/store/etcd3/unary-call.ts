@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders } from "node:http2";
 import type { CancelTimer, Clock } from "../../async/clock.ts";
+import { overdue } from "../../async/overdue.ts";
 import type { UnaryMethod } from "./channel.ts";
 import type { Connection, Waiter } from "./connection.ts";
 import { decodeMessage } from "./frames.ts";
@@ -56,11 +57,7 @@ class UnaryCall<O> implements GrpcStreamObserver {
     this.#resolve = resolve;
     this.#reject = reject;
     this.#deadline = clock.now() + request.deadlineMs;
-    // After a standstill of this process timers run before sockets are read: what has come counts.
-    this.#cancelDeadline = clock.setTimeout(
-      () => setImmediate(() => this.#timedOut()),
-      request.deadlineMs,
-    );
+    this.#cancelDeadline = overdue(clock, () => this.#timedOut(), request.deadlineMs);
     if (request.signal !== undefined) {
       this.#onAbort = () => this.#stop(request.signal?.reason);
       request.signal.addEventListener("abort", this.#onAbort);
