@@ -163,6 +163,7 @@ describe("one etcd", () => {
   test("a silent watch stream is found out, though nothing else is under way", async () => {
     await using proxy = await startProxy(etcd.endpoint);
     await using store = etcd3Store([proxy.endpoint]);
+    await store.write(write("silent", putInfo("h")), patiently);
     const { revision } = await read(store, "silent");
     const watch = follow(store, { service: "silent", part: "all", from: revision + 1 });
     await eventually(() => expect(watch.timesEstablished).toBe(1));

@@ -108,41 +108,41 @@ export class Client {
 
   /**
    * Makes sure that this is still the cluster, and the history, that is known: an answer that all
-   * agree upon is not older than what was seen, and the witness is where it was.
+   * agree upon is not older than what was seen, and the witness is where it was. Returns false if
+   * it may be another history that has come further: there is no witness, or its time is forgotten.
    *
    * @param anyKey what to ask for as long as there is no witness
    */
   async verify(
     call: { readonly signal: AbortSignal; readonly timeoutMs: number },
     anyKey: Uint8Array,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { mark, witness } = this.cluster;
     const question = { key: witness?.key ?? anyKey, keysOnly: true };
     const options = { ...call, repeatable: true, linearizable: true };
+    const isSeen = async (revision: bigint): Promise<boolean> => {
+      const { kvs } = await this.unary(methods.range, { ...question, revision }, options);
+      const found = kvs[0] === undefined ? undefined : keyValueOf(kvs[0]);
+      return (
+        found?.modRevision === witness?.modRevision &&
+        found?.createRevision === witness?.createRevision
+      );
+    };
     try {
       if (witness === undefined) {
-        await this.unary(methods.range, question, options);
-        return;
+        await isSeen(0n);
+        return false;
       }
-      const past = await this.unary(
-        methods.range,
-        { ...question, revision: witness.modRevision },
-        options,
-      );
-      const [encoded] = past.kvs;
-      const found = encoded === undefined ? undefined : keyValueOf(encoded);
-      if (
-        found?.modRevision !== witness.modRevision ||
-        found.createRevision !== witness.createRevision
-      ) {
-        this.cluster.refute(mark);
-      }
+      if (!(await isSeen(witness.modRevision))) this.cluster.refute(mark);
+      return true;
     } catch (error) {
       if (!(error instanceof GrpcError)) throw error;
       // Compacted, or not reached yet: how far the revisions have come tells which.
-      if (error.status === GrpcStatus.OUT_OF_RANGE) {
-        await this.unary(methods.range, question, options);
-      } else if (error.status !== GrpcStatus.PERMISSION_DENIED) throw error;
+      const isOutOfRange = error.status === GrpcStatus.OUT_OF_RANGE;
+      if (!isOutOfRange && error.status !== GrpcStatus.PERMISSION_DENIED) throw error;
+      if (isOutOfRange && (await isSeen(0n))) return true;
+      this.cluster.dismiss(witness);
+      return false;
     }
   }
 

@@ -76,6 +76,11 @@ export class Cluster {
     this.#witness = { key: new Uint8Array(key), createRevision, modRevision };
   }
 
+  /** The witness can testify no longer. */
+  dismiss(witness: Witness | undefined): void {
+    if (this.#witness === witness) this.#witness = undefined;
+  }
+
   /** The witness was not found where it must be. */
   refute(mark: Mark): void {
     if (mark.era !== this.#mark.era) return;

@@ -13,7 +13,7 @@ import type { RangeRequest, RangeResponse } from "./gen/etcd.ts";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
 import { afterKey, afterPrefix, oneKey, prefixRange, sortedByBytes, textOf } from "./keys.ts";
 import * as methods from "./methods.ts";
-import { hostRecords, keyOf, ListedRecord, keyValueOf } from "./record.ts";
+import { hostRecords, keyOf, keyValueOf, ListedRecord, revisionOf } from "./record.ts";
 import { discoveryError } from "./status.ts";
 
 /** Keys in the first answer; more come in further ones. */
@@ -65,7 +65,7 @@ export class Reading {
     const encodedHosts = more.length === 0 ? first : first.concat(...more);
     const records = hostRecords(encodedHosts, Buffer.byteLength(prefix));
     const wanted = hosts === "all" ? undefined : new Set(hosts);
-    this.#remember(encodedInfo ?? encodedHosts[0]);
+    this.#remember(encodedInfo, encodedHosts);
     return {
       revision: held.revision,
       info: encodedInfo === undefined ? undefined : new ListedRecord(service, encodedInfo),
@@ -165,11 +165,19 @@ export class Reading {
     });
   }
 
-  /** Any record serves to tell this history from another, as long as no watch has told a newer one. */
-  #remember(encoded: Uint8Array | undefined): void {
+  /** The newest record is the best to tell this history from another by. */
+  #remember(info: Uint8Array | undefined, hosts: readonly Uint8Array[]): void {
+    let newest = info;
+    let revision = info === undefined ? 0 : revisionOf(info);
+    for (const encoded of hosts) {
+      const its = revisionOf(encoded);
+      if (its <= revision) continue;
+      newest = encoded;
+      revision = its;
+    }
     const { cluster } = this.#client;
-    if (cluster.witness !== undefined || encoded === undefined) return;
-    cluster.remember(keyValueOf(encoded));
+    if (newest === undefined || revision <= (cluster.witness?.modRevision ?? 0)) return;
+    cluster.remember(keyValueOf(newest));
   }
 }
 

@@ -69,6 +69,27 @@ function keyPart(encoded: Uint8Array): KeyPart | undefined {
   return high < 0x80 ? { start: 3, end: 3 + ((high << 7) | (low & 0x7f)) } : undefined;
 }
 
+/** The revision that wrote an encoded `KeyValue`. */
+export function revisionOf(encoded: Uint8Array): number {
+  const created = keyPart(encoded)?.end ?? 0;
+  const written = afterNumber(encoded, created, 0x10);
+  const value = afterNumber(encoded, written, 0x18);
+  if (value === 0) return Number(keyValueOf(encoded).modRevision);
+  let revision = 0;
+  for (let index = value - 1; index > written; index -= 1) {
+    revision = revision * 0x80 + ((encoded[index] ?? 0) & 0x7f);
+  }
+  return revision;
+}
+
+/** Where the field ends that begins here, if it is a number with this tag; else 0. */
+function afterNumber(encoded: Uint8Array, start: number, tag: number): number {
+  if (start === 0 || encoded[start] !== tag) return 0;
+  let index = start + 1;
+  while ((encoded[index] ?? 0) >= 0x80) index += 1;
+  return index + 1;
+}
+
 /** An encoded `KeyValue`, decoded. */
 export function keyValueOf(encoded: Uint8Array): KeyValue {
   return KeyValue.decode(encoded);

@@ -2,6 +2,7 @@ import { setMaxListeners } from "node:events";
 import { delay } from "../../async/abort.ts";
 import { Backoff } from "../../async/backoff.ts";
 import { isDiscoveryError } from "../../errors.ts";
+import type { WatchEnd } from "../store.ts";
 import type { Duplex, Metadata } from "./channel.ts";
 import type { Client } from "./client.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -29,7 +30,7 @@ export interface RangeWatch {
   events(events: readonly Event[]): void;
 
   interrupted(error: Error): void;
-  ended(reason: "compacted" | "refused", error: Error): void;
+  ended(reason: WatchEnd, error: Error): void;
 }
 
 interface OpenStream {
@@ -56,6 +57,9 @@ export class WatchStream {
   #lastId = 0n;
   #stream: OpenStream | undefined;
   #opening = false;
+
+  /** Whether etcd may have become another while the watches there are wait for a stream. */
+  #outOfSight = false;
   #watchdog: Watchdog | undefined;
 
   constructor(client: Client) {
@@ -130,8 +134,16 @@ export class WatchStream {
     try {
       const [anyWatch] = this.#watches.values();
       if (this.#client.cluster.mark.revision > 0 && anyWatch !== undefined) {
-        await this.#client.verify({ signal, timeoutMs: silenceMs }, anyWatch.range.key);
+        const call = { signal, timeoutMs: silenceMs };
+        const verified = await this.#client.verify(call, anyWatch.range.key);
+        if (this.#outOfSight && !verified) {
+          this.#outOfSight = false;
+          const doubt = "nothing tells whether the records on etcd are still those that were read";
+          this.#endAll("replaced", new Error(doubt));
+          return;
+        }
       }
+      this.#outOfSight = false;
       const metadata = authentication.metadata ?? (await authentication.ready(signal));
       const endpoint = await endpoints.acquire(signal);
       signal.throwIfAborted();
@@ -141,7 +153,8 @@ export class WatchStream {
       for (const [id, watch] of this.#watches) this.#create(this.#stream, id, watch);
     } catch (error) {
       signal.throwIfAborted();
-      if (isDiscoveryError(error, "UNAUTHENTICATED")) this.#refuseAll(error);
+      this.#outOfSight = true;
+      if (isDiscoveryError(error, "UNAUTHENTICATED")) this.#endAll("refused", error);
       else await delay(clock, this.#backoff.next(), signal);
     }
   }
@@ -249,11 +262,11 @@ export class WatchStream {
     if (this.#stream === stream && this.#watches.get(id) === watch) this.#create(stream, id, watch);
   }
 
-  #refuseAll(error: Error): void {
+  #endAll(reason: WatchEnd, error: Error): void {
     const watches = [...this.#watches.values()];
     this.#watches.clear();
     this.#ids.clear();
-    for (const watch of watches) watch.ended("refused", error);
+    for (const watch of watches) watch.ended(reason, error);
   }
 
   /** A member is behind what was seen: it may lag, or this is another history. */
@@ -268,6 +281,7 @@ export class WatchStream {
     stream.duplex.cancel();
     this.#watchdog?.stop();
     this.#stream = undefined;
+    this.#outOfSight = true;
     this.#creating = [];
     this.#fragments.clear();
     if (isTokenFault(error)) this.#client.authentication.reject(stream.metadata);

@@ -47,17 +47,27 @@ const header = (revision: number, clusterId = 7n): object => ({
   revision: BigInt(revision),
 });
 
+/** How far etcd has come. */
+let head = 5_000;
+
 /** Answers a reading like an etcd whose records were all created at revision 1 and written at each since. */
 function history({ revision }: { readonly revision?: bigint }): object {
   const record = KeyValue.encode({
     key: new Uint8Array(0),
     value: new Uint8Array(0),
     createRevision: 1n,
-    modRevision: revision ?? 5_000n,
+    modRevision: revision ?? BigInt(head),
     version: 1n,
     lease: 0n,
   });
-  return { header: header(5_000), kvs: [record.finish()] };
+  return { header: header(head), kvs: [record.finish()] };
+}
+
+/** Lets the store read something by which it knows this etcd, when that has come so far. */
+async function knowAt(revision: number): Promise<void> {
+  head = revision;
+  await store.read("demo", { info: true, hosts: [] }, { timeoutMs: 1_000 });
+  head = 5_000;
 }
 
 const put = (revision: number, id = "a"): object => ({
@@ -108,9 +118,9 @@ const accept = (on: ScriptedStream, revision: number): void => {
 };
 
 test("a reset before the past was told loses nothing of it", async () => {
+  await knowAt(49);
   const watch = watchHost(50);
   const first = await stream(0);
-  expect(creates(first)[0]?.startRevision).toBe(50n);
   accept(first, 100);
   first.end();
   const second = await stream(1);
@@ -138,6 +148,7 @@ test("goes on from the last revision that was told, whatever headers and progres
 });
 
 test("tells what comes in fragments as one, and again from the start if they do not all come", async () => {
+  await knowAt(4);
   const watch = watchHost(5);
   const first = await stream(0);
   const watchId = creates(first)[0]?.watchId;
@@ -160,6 +171,45 @@ test("a watch that has nothing to catch up with begins with what comes next", as
   watchHost(101);
   const first = await stream(0);
   expect(creates(first)[0]?.startRevision).toBe(101n);
+});
+
+test("a watch ends when etcd was away and nothing tells whether it is still the same", async () => {
+  const watch = watchHost(1);
+  const first = await stream(0);
+  accept(first, 1);
+  first.end();
+  await eventually(async () => {
+    await clock.advance(1);
+    expect(watch.end).toBe("replaced");
+  });
+});
+
+test("a watch ends when what was known is forgotten, and is not what there is now", async () => {
+  await knowAt(10);
+  const watches = [watchHost(11), watchHost(11, "b")];
+  const first = await stream(0, 2);
+  accept(first, 10);
+  let version = 10n;
+  for (const channel of channels) {
+    channel.answer = (_method, request) => {
+      const { revision = 0n } = request as { revision?: bigint };
+      if (revision === 0n) return history({ revision: version });
+      throw new GrpcError(
+        GrpcStatus.OUT_OF_RANGE,
+        "etcdserver: mvcc: required revision has been compacted",
+      );
+    };
+  }
+  first.end();
+  const second = await stream(1, 2);
+  accept(second, 5_000);
+  expect(watches.map(({ end }) => end)).toEqual([undefined, undefined]);
+  version = 4_000n;
+  second.end();
+  await eventually(async () => {
+    await clock.advance(1);
+    expect(watches.map(({ end }) => end)).toEqual(["replaced", "replaced"]);
+  });
 });
 
 test("ignores events that were told before", async () => {
@@ -206,7 +256,8 @@ test("compaction ends the watch that asked for what is gone, and no other", asyn
 });
 
 test("a silent stream is asked for a sign of life, and left when none comes", async () => {
-  const watch = watchHost(1);
+  await knowAt(1);
+  const watch = watchHost(2);
   const first = await stream(0);
   accept(first, 1);
   await clock.advance(3_100);
