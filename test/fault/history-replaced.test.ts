@@ -109,7 +109,7 @@ describe.concurrent("registrations are back within 10 s, with the newest records
 
     await replace(world);
     const servesSince = performance.now();
-    await eventually(async () => expect(await records(world.now)).toEqual(before), noticedMs);
+    await eventually(async () => expect(await records(world.now)).toEqual(before), noticedMs, 10);
     measured(`history replaced: an etcd ${name}`, performance.now() - servesSince);
     await eventually(() => registrations.every(({ state }) => state === "registered"));
     await follower.agrees(world.now, noticedMs);

@@ -1,12 +1,14 @@
-import { setImmediate as turn } from "node:timers/promises";
+import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 
 /**
  * Waits until `probe` neither throws nor returns false, and returns what it returned. Looks at
- * every turn of the event loop, and gives up after `withinMs` with what the last look said.
+ * every turn of the event loop, or every `everyMs`, which leaves the machine to what is waited for,
+ * and gives up after `withinMs` with what the last look said.
  */
 export async function eventually<T>(
   probe: () => T | Promise<T>,
   withinMs = 5_000,
+  everyMs?: number,
 ): Promise<Exclude<T, false>> {
   const deadline = performance.now() + withinMs;
   for (;;) {
@@ -19,6 +21,6 @@ export async function eventually<T>(
       failure = error;
     }
     if (performance.now() > deadline) throw failure;
-    await turn();
+    await (everyMs === undefined ? turn() : sleep(everyMs));
   }
 }

@@ -62,6 +62,12 @@ export class RawEtcd {
     await this.#call("/v3/kv/deleterange", { key: base64(key) });
   }
 
+  /** Deletes all keys that begin so, in one go. */
+  async deletePrefix(prefix: string): Promise<void> {
+    const range = { key: base64(prefix), range_end: base64(end(prefix)) };
+    await this.#call("/v3/kv/deleterange", range);
+  }
+
   /** The ids of all leases. */
   async leases(): Promise<string[]> {
     const { leases = [] } = (await this.#call("/v3/lease/leases", {})) as {
