@@ -4,8 +4,8 @@ import { DiscoveryError, isDiscoveryError } from "../errors.ts";
 import type { StoredRecord, WatchChange } from "../store/store.ts";
 import type { Credentials } from "./credentials.ts";
 import { type Entry, isDenied } from "./entry.ts";
-import { hostWrite, pieces, writePiece } from "./host-writes.ts";
 import { ordersDraining } from "./operator-order.ts";
+import { takeOff } from "./leaving.ts";
 import { OwnRecords } from "./own-records.ts";
 import { settled, writePrivateHosts } from "./private-hosts.ts";
 import { type Rotation, rotate, writePublicHosts } from "./public-hosts.ts";
@@ -20,9 +20,6 @@ const refusedMs = 1_000;
 
 /** A foreign write of a record is undone at most this often. */
 const undoEveryMs = 1_000;
-
-/** How long marking a host that leaves may take, so that time is left to delete it on another connection. */
-const markMs = 1_000;
 
 /**
  * Keeps all hosts that this process has registered under one service: brings what is on the store
@@ -116,7 +113,7 @@ export class ServiceKeeper {
     this.#records.close();
     this.#settling.cancel();
     this.#undoTimer?.();
-    for (const entry of [...this.#entries.values()]) this.#forget(entry);
+    for (const entry of [...this.#entries.values()]) this.forget(entry);
   }
 
   /** The entries that are to be on the store, in the order of their registration. */
@@ -205,7 +202,8 @@ export class ServiceKeeper {
   }
 
   async #step(interrupted: AbortSignal): Promise<boolean> {
-    await this.#finish([...this.#entries.values()].filter((entry) => entry.ending));
+    const leaving = [...this.#entries.values()].filter((entry) => entry.ending);
+    if (leaving.length > 0) await takeOff(this, leaving).finally(() => this.#follow());
     if (this.#verify) await this.#compare();
     this.#judge();
     // One whose first write had no answer may have been found on the store with older ones.
@@ -243,62 +241,8 @@ export class ServiceKeeper {
     return this.info !== undefined && !serves(this.info, this.credentials);
   }
 
-  /** Takes ended entries off the store: marks them as leaving, so that others know why, then deletes them. */
-  async #finish(leaving: readonly Entry[]): Promise<void> {
-    if (leaving.length === 0) return;
-    const { context, service } = this;
-    const session = context.session();
-    if (session !== undefined) {
-      const marked = leaving.filter(
-        (entry) => entry.stored !== undefined && (!entry.record.draining || entry.dirty),
-      );
-      for (const entry of marked) entry.setDraining(true);
-      const writes = marked.map((entry) => hostWrite(entry));
-      const marks = pieces(writes, context.writeSize).map((piece) => {
-        // Carried out late, a mark must not bring back what was deleted meanwhile.
-        const conditions = piece.map(({ entry: { uuid, stored } }) => ({
-          record: { kind: "host", id: uuid } as const,
-          revision: stored?.revision ?? 0,
-        }));
-        const timeoutMs = Math.min(context.timeoutMs / 4, markMs);
-        return writePiece({ ...context, timeoutMs }, service, piece, { session, conditions });
-      });
-      // Unmarked is no harm: the record goes all the same, only its followers take it for expired.
-      for (const mark of await Promise.allSettled(marks)) {
-        if (mark.status === "rejected" && isDiscoveryError(mark.reason, "INVALID_ARGUMENT")) {
-          throw mark.reason;
-        }
-      }
-    }
-    const written = leaving.filter((entry) => entry.session !== undefined);
-    for (const entry of leaving) if (entry.session === undefined) this.#forget(entry);
-    const deletions: Promise<void>[] = [];
-    const { hosts } = context.writeSize;
-    for (let at = 0; at < written.length; at += hosts) {
-      deletions.push(this.#delete(written.slice(at, at + hosts)));
-    }
-    await settled(deletions).finally(() => this.#follow());
-  }
-
-  async #delete(entries: readonly Entry[]): Promise<void> {
-    const { store, timeoutMs } = this.context;
-    const changes = entries.map(({ uuid }) => ({ kind: "delete-host", id: uuid }) as const);
-    const { service, context } = this;
-    try {
-      const result = await store.write({ service, conditions: [], changes }, { timeoutMs });
-      const revision = result.applied ? result.revision : result.current.revision;
-      for (const { uuid, unanswered } of entries) {
-        if (unanswered) context.guard.watchOver(service, uuid, revision);
-      }
-    } catch (error) {
-      // What may not be written is not there.
-      const denied = isDiscoveryError(error) && isDenied(error);
-      if (!denied || entries.some(({ registered }) => registered)) throw error;
-    }
-    for (const entry of entries) this.#forget(entry);
-  }
-
-  #forget(entry: Entry): void {
+  /** Nothing of this entry is, or can come, on the store any more. */
+  forget(entry: Entry): void {
     if (!this.#entries.delete(entry.uuid)) return;
     entry.markGone();
     if (this.#entries.size === 0) this.#onEmpty();
