@@ -22,6 +22,29 @@ function limitOf(signal: AbortSignal): number {
 }
 
 /**
+ * Does work under a signal that aborts with the first of these. Not under `AbortSignal.any`, since in
+ * Node.js 20 a signal keeps for life a trace of each one that was made of it, and some live long.
+ */
+export async function underEither<T>(
+  signals: readonly (AbortSignal | undefined)[],
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const first = new AbortController();
+  const undo: (() => void)[] = [];
+  try {
+    for (const signal of signals) {
+      if (signal === undefined) continue;
+      const abort = (): void => first.abort(signal.reason);
+      if (signal.aborted) abort();
+      else undo.push(onAbort(signal, abort));
+    }
+    return await work(first.signal);
+  } finally {
+    for (const each of undo) each();
+  }
+}
+
+/**
  * Waits for `promise`, or rejects with `signal.reason` when the signal aborts first. The promise
  * itself goes on; its late rejection is not unhandled.
  */

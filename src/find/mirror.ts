@@ -1,4 +1,4 @@
-import { delay } from "../async/abort.ts";
+import { delay, underEither } from "../async/abort.ts";
 import { Backoff } from "../async/backoff.ts";
 import { overdue } from "../async/overdue.ts";
 import { DiscoveryError, type DiscoveryErrorCode } from "../errors.ts";
@@ -180,7 +180,6 @@ export class Mirror {
     const { store, random, reconcileMs = defaultReconcileMs } = this.#context;
     const { clock } = store;
     const over = new AbortController();
-    const signal = AbortSignal.any([over.signal, this.#closed.signal]);
     const since = clock.now();
     const cancelOverdue = overdue(
       clock,
@@ -200,10 +199,12 @@ export class Mirror {
       },
     );
     try {
-      for (;;) {
-        await delay(clock, reconcileMs * (0.8 + 0.4 * random()), signal);
-        await this.#reconcile(signal);
-      }
+      return await underEither([over.signal, this.#closed.signal], async (signal) => {
+        for (;;) {
+          await delay(clock, reconcileMs * (0.8 + 0.4 * random()), signal);
+          await this.#reconcile(signal);
+        }
+      });
     } finally {
       watch.close();
       cancelOverdue();

@@ -1,5 +1,5 @@
 import { setMaxListeners } from "node:events";
-import { delay } from "../../async/abort.ts";
+import { delay, underEither } from "../../async/abort.ts";
 import type { Clock } from "../../async/clock.ts";
 import type { Logger } from "../../logger.ts";
 import type { StoreStatus } from "../store.ts";
@@ -201,15 +201,15 @@ export class Endpoints {
     deadline: number,
     failure: GrpcError | undefined,
   ): Promise<Endpoint> {
-    const closing = this.#closing.signal;
-    const either = signal === undefined ? closing : AbortSignal.any([signal, closing]);
-    for (;;) {
-      const best = this.#best(deadline);
-      if (best === undefined) throw failure ?? unavailable(this.#all);
-      await delay(this.#clock, best.readyAt - this.#clock.now(), either);
-      const endpoint = this.#ready(deadline);
-      if (endpoint !== undefined) return endpoint;
-    }
+    return underEither([signal, this.#closing.signal], async (either) => {
+      for (;;) {
+        const best = this.#best(deadline);
+        if (best === undefined) throw failure ?? unavailable(this.#all);
+        await delay(this.#clock, best.readyAt - this.#clock.now(), either);
+        const endpoint = this.#ready(deadline);
+        if (endpoint !== undefined) return endpoint;
+      }
+    });
   }
 
   /**

@@ -1,4 +1,4 @@
-import { abortable, delay } from "../../async/abort.ts";
+import { abortable, delay, underEither } from "../../async/abort.ts";
 import type { Clock } from "../../async/clock.ts";
 import { DiscoveryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
@@ -221,17 +221,16 @@ export class MemoryClient implements Store, ServerClient, SessionOwner {
 
   async #awaitAnswer(attempt: string, options: CallOptions): Promise<void> {
     const answered = new AbortController();
-    const signals = [answered.signal, this.#closed.signal];
-    if (options.signal !== undefined) signals.push(options.signal);
-    const signal = AbortSignal.any(signals);
-    const deadline = delay(this.clock, options.timeoutMs, signal).then(() => {
-      const message = `${attempt}: no answer in ${options.timeoutMs} ms`;
-      throw new DiscoveryError("TIMEOUT", message);
+    await underEither([answered.signal, this.#closed.signal, options.signal], async (signal) => {
+      const deadline = delay(this.clock, options.timeoutMs, signal).then(() => {
+        const message = `${attempt}: no answer in ${options.timeoutMs} ms`;
+        throw new DiscoveryError("TIMEOUT", message);
+      });
+      try {
+        await abortable(Promise.race([this.#server.notSilent(), deadline]), signal);
+      } finally {
+        answered.abort();
+      }
     });
-    try {
-      await abortable(Promise.race([this.#server.notSilent(), deadline]), signal);
-    } finally {
-      answered.abort();
-    }
   }
 }
