@@ -1,3 +1,4 @@
+import { underEither } from "../../async/abort.ts";
 import type { Clock } from "../../async/clock.ts";
 import { overdue } from "../../async/overdue.ts";
 import { DiscoveryError } from "../../errors.ts";
@@ -162,8 +163,8 @@ export class Client {
     };
     const cancel = overdue(this.clock, tooLate, deadline - this.clock.now());
     try {
-      return await this.authentication.ready(
-        signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]),
+      return await underEither([signal, late.signal], (either) =>
+        this.authentication.ready(either),
       );
     } finally {
       cancel();
