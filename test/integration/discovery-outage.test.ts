@@ -6,7 +6,7 @@ import { Discovery, type Registration } from "../../src/index.ts";
 import { startEtcd, startProxy, type TcpProxy } from "../../src/testing/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { RawEtcd } from "../support/raw-etcd.ts";
-import { durationOf, reached, statesOf } from "../support/registrations.ts";
+import { durationOf, reached } from "../support/registrations.ts";
 
 const privateHost = { hostname: "node-1.internal.dev", ports: { http: 8080 } };
 

@@ -17,10 +17,10 @@ export interface World {
 
 /** A way for etcd to be away. */
 export interface Outage {
-  begin(world: World): unknown;
+  readonly begin: (world: World) => unknown;
 
   /** Resolves when etcd can be reached again. */
-  end(world: World): unknown;
+  readonly end: (world: World) => unknown;
 
   /** How soon a follower notices at the latest, in milliseconds. */
   readonly noticedMs: number;
