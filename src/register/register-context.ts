@@ -16,6 +16,12 @@ export interface RegisterContext {
 
   readonly logger: Logger;
 
+  /** A number from 0 up to 1, as `Math.random`. */
+  readonly random: () => number;
+
+  /** How often own records are compared with the store, give or take a fifth; 5 minutes unless told otherwise. */
+  readonly reconcileMs?: number | undefined;
+
   /** Keeps the process alive until the returned function is called. */
   readonly hold: () => () => void;
 

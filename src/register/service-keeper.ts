@@ -2,6 +2,7 @@ import { abortable } from "../async/abort.ts";
 import type { CancelTimer } from "../async/clock.ts";
 import { DiscoveryError, isDiscoveryError } from "../errors.ts";
 import type { StoredRecord, WatchChange } from "../store/store.ts";
+import { Comparison, infoId } from "./comparison.ts";
 import type { Credentials } from "./credentials.ts";
 import { type Entry, isDenied } from "./entry.ts";
 import { ordersDraining } from "./operator-order.ts";
@@ -40,6 +41,7 @@ export class ServiceKeeper {
   readonly #onEmpty: () => void;
   readonly #loop: ReconcileLoop;
   readonly #records: OwnRecords;
+  readonly #comparison: Comparison;
   readonly #rotations: Rotation[] = [];
   readonly #superseded = new SupersededCredentials();
   #verify = false;
@@ -70,10 +72,12 @@ export class ServiceKeeper {
         else context.store.clock.setTimeout(() => this.#loop.wake(), refusedMs);
       },
     });
+    this.#comparison = new Comparison(this, (ids) => this.#repair(ids));
   }
 
   add(entry: Entry): void {
     this.#entries.set(entry.uuid, entry);
+    this.#comparison.start();
     this.#loop.wake();
   }
 
@@ -111,6 +115,7 @@ export class ServiceKeeper {
   close(): void {
     this.#loop.close();
     this.#records.close();
+    this.#comparison.close();
     this.#settling.cancel();
     this.#undoTimer?.();
     for (const entry of [...this.#entries.values()]) this.forget(entry);
@@ -274,6 +279,18 @@ export class ServiceKeeper {
       entry.observed = { revision, value: host?.value.slice() };
     }
     this.#follow();
+  }
+
+  /** The store has changed records without a word, so its watches are not to be trusted either. */
+  #repair(ids: ReadonlySet<string>): void {
+    const { context, service } = this;
+    context.logger.warn("own records changed unnoticed; looking again", { service, ids: [...ids] });
+    for (const entry of this.#entries.values()) {
+      if (ids.has(entry.uuid) || ids.has(infoId)) entry.driftRepaired += 1;
+    }
+    this.#records.close();
+    this.#verify = true;
+    this.#loop.wake();
   }
 
   /** Decides what to do about what was seen of the own records since the last step. */

@@ -1,0 +1,89 @@
+import { delay } from "../async/abort.ts";
+import type { ServiceKeeper } from "./service-keeper.ts";
+
+const defaultReconcileMs = 300_000;
+
+/** How long a pending change may take to be told before its absence is a fault. */
+const graceMs = 2_000;
+
+/** The info, among the ids of hosts: none of these is empty. */
+export const infoId = "";
+
+/**
+ * Compares the records that a keeper answers for with the store from time to time, for servers have
+ * lost changes, and a registration that nobody finds must not think that all is well.
+ */
+export class Comparison {
+  readonly #keeper: ServiceKeeper;
+  readonly #onDrift: (ids: ReadonlySet<string>) => void;
+  readonly #closing = new AbortController();
+  #started = false;
+
+  /** @param onDrift told which hosts' records, or the info ({@link infoId}), the store has changed without a word */
+  constructor(keeper: ServiceKeeper, onDrift: (ids: ReadonlySet<string>) => void) {
+    this.#keeper = keeper;
+    this.#onDrift = onDrift;
+  }
+
+  /** Goes on until it is closed. Idempotent. */
+  start(): void {
+    if (this.#started) return;
+    this.#started = true;
+    const { signal } = this.#closing;
+    this.#run(signal).catch((error: unknown) => {
+      const { context, service } = this.#keeper;
+      if (!signal.aborted)
+        context.logger.error("stopped comparing own records", { service, error });
+    });
+  }
+
+  close(): void {
+    this.#closing.abort();
+  }
+
+  async #run(signal: AbortSignal): Promise<never> {
+    const { random, reconcileMs = defaultReconcileMs, store } = this.#keeper.context;
+    for (;;) {
+      await delay(store.clock, reconcileMs * (0.8 + 0.4 * random()), signal);
+      const before = await this.#differences(signal);
+      if (before.size === 0) continue;
+      // Most likely on its way.
+      await delay(store.clock, graceMs, signal);
+      const later = await this.#differences(signal);
+      const lost = [...before].filter(([id, revision]) => later.get(id) === revision);
+      if (lost.length > 0) this.#onDrift(new Set(lost.map(([id]) => id)));
+    }
+  }
+
+  /** The records that the store has otherwise, each with the revision known here; none while it cannot be read. */
+  async #differences(signal: AbortSignal): Promise<Map<string, number>> {
+    const { context, service } = this.#keeper;
+    const { store, timeoutMs, writeSize } = context;
+    const differences = new Map<string, number>();
+    const ids = this.#stored().map(([id]) => id);
+    if (ids.length === 0) return differences;
+    const hosts = ids.length > writeSize.hosts ? "all" : ids;
+    try {
+      const listing = await store.read(service, { info: true, hosts }, { signal, timeoutMs });
+      const there = new Map(listing.hosts.map(({ id, revision }) => [id, revision]));
+      for (const [id, revision] of this.#stored()) {
+        if (there.get(id) !== revision) differences.set(id, revision);
+      }
+      const { info } = this.#keeper;
+      const known = info?.value === undefined ? 0 : info.revision;
+      if (info !== undefined && known !== (listing.info?.revision ?? 0)) {
+        differences.set(infoId, known);
+      }
+    } catch {
+      signal.throwIfAborted();
+    }
+    return differences;
+  }
+
+  /** The hosts that should be on the store, and the revisions that wrote them. */
+  #stored(): [id: string, revision: number][] {
+    return [...this.#keeper.wanted(true), ...this.#keeper.wanted(false)].flatMap(
+      ({ stored, uuid }) => (stored === undefined ? [] : [[uuid, stored.revision]]),
+    );
+  }
+}
