@@ -16,7 +16,7 @@ export interface User {
 export type UserSource = User | (() => User | Promise<User>);
 
 /** A member that has lost its leader fails such calls at once instead of letting them hang (etcd, api/v3rpc/rpctypes/metadatafields.go). */
-const anonymous: Metadata = { hasleader: "true" };
+export const anonymous: Metadata = { hasleader: "true" };
 
 /** How long a token must have served before the next sign-in is free of backoff. */
 const lastingMs = 5_000;

@@ -1,7 +1,7 @@
-import { delay } from "../../async/abort.ts";
 import { Backoff } from "../../async/backoff.ts";
 import type { CancelTimer } from "../../async/clock.ts";
 import { overdue } from "../../async/overdue.ts";
+import { anonymous } from "./authentication.ts";
 import type { Duplex, Metadata } from "./channel.ts";
 import type { Client } from "./client.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -99,22 +99,29 @@ export class KeepAliveStream {
     if (this.#opening) return;
     this.#opening = true;
     const { signal } = this.#closing;
-    const { authentication, clock, endpoints } = this.#client;
-    while (this.#stream === undefined) {
-      try {
-        const metadata = authentication.metadata ?? (await authentication.ready(signal));
-        const endpoint = await endpoints.acquire(signal);
-        if (signal.aborted) return;
-        this.#stream = this.#openOn(endpoint, metadata);
-      } catch {
-        // Signing in failed; how, is told to whoever makes a call.
-        if (signal.aborted) return;
-        await delay(clock, this.#backoff.next(), signal).catch(() => {});
-        if (signal.aborted) return;
-      }
+    const { authentication, endpoints } = this.#client;
+    try {
+      const metadata = authentication.metadata ?? (await this.#signedIn(signal));
+      const endpoint = await endpoints.acquire(signal);
+      signal.throwIfAborted();
+      this.#stream = this.#openOn(endpoint, metadata);
+      this.#ask(this.#stream);
+    } catch {
+      // Closed.
+    } finally {
+      this.#opening = false;
     }
-    this.#opening = false;
-    this.#ask(this.#stream);
+  }
+
+  /** etcd lets anybody keep a lease alive, also one whose password it takes no longer. */
+  async #signedIn(signal: AbortSignal): Promise<Metadata> {
+    try {
+      return await this.#client.authentication.ready(signal);
+    } catch {
+      // How it failed is told to whoever makes a call.
+      signal.throwIfAborted();
+      return anonymous;
+    }
   }
 
   #openOn(endpoint: Endpoint, metadata: Metadata): OpenStream {

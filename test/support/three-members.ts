@@ -1,0 +1,111 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Discovery, type DiscoveryOptions } from "../../src/index.ts";
+import type { Registration, RegistrationState } from "../../src/index.ts";
+import {
+  type EtcdCluster,
+  type EtcdMember,
+  startEtcd,
+  type StartEtcdOptions,
+} from "../../src/testing/index.ts";
+import { type RawRecord, RawEtcd } from "./raw-etcd.ts";
+import { statesOf } from "./registrations.ts";
+import { type Witness, witness } from "./witness.ts";
+
+/** The service that all clients register and follow. */
+export const service = "my-service";
+
+/** A process's worth of the package that is connected to one member, though it knows all three. */
+export interface MemberClient {
+  readonly member: EtcdMember;
+  readonly discovery: Discovery;
+  readonly registration: Registration;
+
+  /** What the registration went through since it was there. */
+  readonly states: readonly RegistrationState[];
+  readonly follower: Witness;
+}
+
+/** A cluster of three members with one client connected to each of them. */
+export interface ThreeMembers extends AsyncDisposable {
+  readonly etcd: EtcdCluster;
+
+  /** In the order of the members. */
+  readonly clients: readonly MemberClient[];
+
+  /** The records of all hosts, by their keys, and when they were made: a key that flapped was made anew. */
+  created(): Promise<Map<string, number>>;
+}
+
+/** Starts all, and resolves when everybody knows of everybody. */
+export async function startThreeMembers(
+  options: {
+    readonly etcd?: StartEtcdOptions | undefined;
+    readonly client?: DiscoveryOptions | undefined;
+  } = {},
+): Promise<ThreeMembers> {
+  const etcd = await startEtcd({ size: 3, ...options.etcd });
+  const discoveries: Discovery[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(discoveries.map((discovery) => discovery.close()));
+    await etcd.stop();
+  };
+  try {
+    const clients: MemberClient[] = [];
+    for (const member of etcd.members) {
+      const discovery = await connectedTo(member, etcd.endpoints, options.client);
+      discoveries.push(discovery);
+      const hostname = `node-${clients.length}.internal.dev`;
+      const registration = discovery.register(service, { hostname, ports: { http: 8080 } });
+      await registration.waitRegistration();
+      const states = statesOf(registration);
+      const follower = witness(discovery, service);
+      clients.push({ member, discovery, registration, states, follower });
+    }
+    await Promise.all(clients.map(({ follower }) => follower.agrees(etcd)));
+    return { etcd, clients, created: () => created(etcd), [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** How long it takes until one of these members answers a read that all agree upon, in milliseconds. */
+export async function servedAfter(members: readonly EtcdMember[]): Promise<number> {
+  const since = performance.now();
+  const served = new AbortController();
+  const questions: Promise<void>[] = [];
+  while (!served.signal.aborted) {
+    for (const { endpoint } of members) {
+      const question = RawEtcd.at(endpoint).get("/");
+      questions.push(
+        question.then(
+          () => served.abort(),
+          () => {},
+        ),
+      );
+    }
+    await sleep(20);
+  }
+  const tookMs = performance.now() - since;
+  await Promise.all(questions);
+  return tookMs;
+}
+
+async function created(etcd: EtcdCluster): Promise<Map<string, number>> {
+  const records = await new RawEtcd(etcd).list(`/services/${service}/`);
+  return new Map([...records].map(([key, record]: [string, RawRecord]) => [key, record.created]));
+}
+
+/** A client chooses by chance where it begins: makes clients until one has begun here. */
+async function connectedTo(
+  { endpoint }: EtcdMember,
+  endpoints: readonly string[],
+  options: DiscoveryOptions | undefined,
+): Promise<Discovery> {
+  for (;;) {
+    const discovery = new Discovery({ endpoints, ...options });
+    await discovery.services();
+    if (discovery.health().etcd.endpoint === endpoint) return discovery;
+    await discovery.close();
+  }
+}
