@@ -77,9 +77,9 @@ export class PeerNetwork {
   async close(): Promise<void> {
     for (const exchange of this.#exchanges) this.#breakOff(exchange);
     for (const proxy of this.#proxies.values()) {
-      proxy.closeAllConnections();
       const closed = once(proxy, "close");
       proxy.close();
+      proxy.closeAllConnections();
       await closed;
     }
   }
@@ -90,8 +90,13 @@ export class PeerNetwork {
 
   #pass(from: number, question: IncomingMessage, answer: ServerResponse): void {
     // A proxy is sent the whole URL.
-    const url = new URL(question.url ?? "");
-    const to = Number(url.port);
+    const text = question.url ?? "";
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    const to = Number(url?.port);
+    if (url === undefined || !this.#proxies.has(to)) {
+      answer.writeHead(404).end();
+      return;
+    }
     const exchange: Exchange = { between: [from, to], question, answer, silent: false };
     this.#exchanges.add(exchange);
     const failed = (): void => {

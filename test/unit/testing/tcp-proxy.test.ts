@@ -1,8 +1,11 @@
 import { once } from "node:events";
+import { createServer as createHttpsServer } from "node:https";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { startProxy, type TcpProxy } from "../../../src/testing/index.ts";
+import { makeCertificates } from "../../support/certificates.ts";
 import { eventually } from "../../support/eventually.ts";
+import { httpsStatus } from "../../support/https-get.ts";
 import { runChild } from "../../support/child.ts";
 
 /** One end of a connection, and what has come to it. */
@@ -28,7 +31,8 @@ async function listen(host = "127.0.0.1"): Promise<{ endpoint: string; ends: End
   server.listen(0, host);
   await once(server, "listening");
   onTestFinished(() => void server.close());
-  return { endpoint: `tcp://${host}:${(server.address() as AddressInfo).port}`, ends };
+  const name = host.includes(":") ? `[${host}]` : host;
+  return { endpoint: `tcp://${name}:${(server.address() as AddressInfo).port}`, ends };
 }
 
 async function dial({ endpoint }: TcpProxy): Promise<End> {
@@ -104,6 +108,27 @@ describe("a proxy", () => {
     const client = await dial(proxy);
     await eventually(() => client.error === "ECONNRESET");
     expect(proxy.open).toBe(0);
+  });
+
+  test("keeps the scheme of its target, whose TLS passes through it", async () => {
+    const { ca, server: identity } = await makeCertificates();
+    const server = createHttpsServer(identity, (_, response) => void response.end());
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    await using proxy = await startProxy(`https://localhost:${port}`);
+    expect(proxy.endpoint).toMatch(/^https:\/\/127\.0\.0\.1:\d+$/);
+    expect(await httpsStatus(proxy.endpoint, { ca: ca.cert })).toBe(200);
+  });
+
+  test("leads to an IPv6 address", async (context) => {
+    const target = await listen("::1").catch(() => undefined);
+    if (target === undefined) return context.skip("this machine has no IPv6");
+    await using proxy = await startProxy(target.endpoint);
+    const client = await dial(proxy);
+    client.socket.write("up");
+    await eventually(() => target.ends[0]?.received === "up");
   });
 
   test("keeps no process alive", async () => {
