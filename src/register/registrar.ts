@@ -20,15 +20,20 @@ export class Registrar {
 
   constructor(context: RegisterContext) {
     const { store, ttlSeconds, timeoutMs, logger } = context;
+    // One warning an outage, however long it takes.
+    let failing = false;
     const holder = new SessionHolder({
       store,
       ttlSeconds,
       timeoutMs,
       onFailure: (error) => {
-        logger.warn("could not open a session; trying again", { error: error.message });
+        const level = failing ? "debug" : "warn";
+        failing = true;
+        logger[level]("could not open a session; trying again", { error: error.message });
         for (const keeper of this.#keepers.values()) keeper.fail(error);
       },
       onLost: (error) => {
+        failing = false;
         logger.warn("the session was lost; registering again", { error: error.message });
         for (const keeper of this.#keepers.values()) keeper.lose(error);
       },

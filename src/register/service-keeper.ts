@@ -45,6 +45,7 @@ export class ServiceKeeper {
   readonly #rotations: Rotation[] = [];
   readonly #superseded = new SupersededCredentials();
   #verify = false;
+  #failing = false;
   #verifiedAt = 0;
   readonly #settling: Settling;
   #undoTimer: CancelTimer | undefined;
@@ -198,7 +199,9 @@ export class ServiceKeeper {
 
   async #fittingStep(interrupted: AbortSignal): Promise<boolean> {
     try {
-      return await this.#step(interrupted);
+      const more = await this.#step(interrupted);
+      this.#failing = false;
+      return more;
     } catch (error) {
       const refused = isDiscoveryError(error, "INVALID_ARGUMENT");
       if (refused && this.context.writeSize.halve()) return true;
@@ -352,10 +355,13 @@ export class ServiceKeeper {
 
   #failed(error: Error): void {
     this.fail(error);
-    this.context.logger.warn("could not bring registrations in line with the store; trying again", {
-      service: this.service,
-      error: error.message,
-    });
+    // One warning an outage, however long it takes.
+    const level = this.#failing ? "debug" : "warn";
+    this.#failing = true;
+    this.context.logger[level](
+      "could not bring registrations in line with the store; trying again",
+      { service: this.service, error: error.message },
+    );
   }
 }
 
