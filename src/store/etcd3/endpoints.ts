@@ -114,7 +114,7 @@ export class Endpoints {
     }
   }
 
-  /** Resolves when no endpoint is left of which nothing bad is known. */
+  /** Resolves when no endpoint is left that can be connected to, as far as is known: one that broke off, or is silent, may be. */
   unreachable(): Promise<void> {
     return new Promise((resolve) => {
       this.#onUnreachable.push(resolve);
@@ -162,7 +162,7 @@ export class Endpoints {
   }
 
   #checkReachable(): void {
-    if (this.#all.some(({ failure }) => failure === undefined)) return;
+    if (!this.#all.every(({ failure }) => failure instanceof GrpcError && failure.neverSent)) return;
     for (const tell of this.#onUnreachable.splice(0)) tell();
   }
 
