@@ -4,7 +4,7 @@ import { DiscoveryError, isDiscoveryError } from "../errors.ts";
 import type { StoredRecord, WatchChange } from "../store/store.ts";
 import { Comparison, infoId } from "./comparison.ts";
 import type { Credentials } from "./credentials.ts";
-import { type Entry, isDenied } from "./entry.ts";
+import { closed, type Entry, isDenied } from "./entry.ts";
 import { ordersDraining } from "./operator-order.ts";
 import { takeOff } from "./leaving.ts";
 import { OwnRecords } from "./own-records.ts";
@@ -87,8 +87,11 @@ export class ServiceKeeper {
     this.#loop.wake();
   }
 
-  /** An entry has ended: nothing else may keep it waiting. */
+  /** An entry has ended: nothing else may keep it waiting, nor whoever waits for what it wanted. */
   end(): void {
+    for (const { entry, reject } of this.#rotations) {
+      if (entry.ending) reject(closed(this.service));
+    }
     this.#loop.interrupt();
   }
 
