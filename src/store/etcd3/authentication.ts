@@ -64,7 +64,9 @@ export class Authentication {
 
   /** Signs in if that is needed. */
   async ready(signal: AbortSignal | undefined): Promise<Metadata> {
-    return this.#metadata ?? abortable(this.#renewed(), signal);
+    // The function that is asked for a user may never answer.
+    const renewed = () => abortable(this.#renewed(), this.#closing.signal);
+    return this.#metadata ?? abortable(renewed(), signal);
   }
 
   /** A call with this metadata was refused, or nothing came back: the next call signs in first. */
