@@ -34,6 +34,9 @@ export class ScriptedEtcd implements AsyncDisposable {
   /** All watch streams there ever were, in order. */
   readonly streams: ScriptedWatches[] = [];
 
+  /** How often each method was called, by its name such as `Range`. */
+  readonly calls: Map<string, number> = new Map();
+
   /** What is done with the next watch streams. By default they are served as etcd does it. */
   onWatch: (stream: ScriptedWatches) => void = (stream) => stream.serve();
 
@@ -131,6 +134,7 @@ export class ScriptedEtcd implements AsyncDisposable {
   async #serve(call: ScriptedCall): Promise<void> {
     const path = call.headers[":path"] ?? "";
     const method = path.slice(path.lastIndexOf("/") + 1);
+    this.calls.set(method, (this.calls.get(method) ?? 0) + 1);
     const refusal = this.refuse(method);
     if (refusal !== undefined) return end(call, refusal);
     switch (path) {

@@ -44,7 +44,11 @@ export interface Witness extends AsyncDisposable {
 }
 
 /** Follows a service from now on, until it is disposed of or the discovery is closed. */
-export function witness(discovery: Discovery, service: string, prefix = ""): Witness {
+export function witness(
+  discovery: Pick<Discovery, "subscribe" | "changes"> & { readonly closed?: boolean },
+  service: string,
+  prefix = "",
+): Witness {
   const subscription = discovery.subscribe(service, { existing: true });
   const changes = discovery.changes(service);
   const broken: unknown[] = [];
