@@ -1,7 +1,7 @@
 import { quote } from "./refuse.ts";
 import { DiscoveryError } from "../errors.ts";
 import { goBytes, jsonString, jsonStrings, omitEmpty } from "./go-json.ts";
-import { frozenStrings, isEmpty, noStrings, type Strings } from "./strings.ts";
+import { isEmpty, newStrings, noStrings, type Strings } from "./strings.ts";
 
 /**
  * What is on etcd for one host. Strings are empty and maps have no entries where the record has
@@ -171,12 +171,12 @@ function asString(value: unknown): string {
 /** A port that is neither a string nor a number stays as an empty one: the host has it, but it cannot be used. */
 function asPorts(value: unknown): Strings {
   if (!isObject(value)) return noStrings;
-  return frozenStrings(
-    Object.keys(value).map((name) => {
-      const port = value[name];
-      return [name.toWellFormed(), typeof port === "number" ? String(port) : asString(port)];
-    }),
-  );
+  const ports = newStrings();
+  for (const name of Object.keys(value)) {
+    const port = value[name];
+    ports[name.toWellFormed()] = typeof port === "number" ? String(port) : asString(port);
+  }
+  return Object.freeze(ports);
 }
 
 function asWeight(value: unknown): number | undefined {
@@ -185,10 +185,10 @@ function asWeight(value: unknown): number | undefined {
 
 function asMetadata(value: unknown): Strings | undefined {
   if (!isObject(value)) return undefined;
-  const metadata = frozenStrings(
-    Object.keys(value)
-      .filter((name) => typeof value[name] === "string")
-      .map((name) => [name.toWellFormed(), asString(value[name])]),
-  );
-  return isEmpty(metadata) ? undefined : metadata;
+  const metadata = newStrings();
+  for (const name of Object.keys(value)) {
+    const text = value[name];
+    if (typeof text === "string") metadata[name.toWellFormed()] = text.toWellFormed();
+  }
+  return isEmpty(metadata) ? undefined : Object.freeze(metadata);
 }

@@ -2,12 +2,17 @@
 export type Strings = Readonly<Record<string, string>>;
 
 /**
- * A frozen map of strings that inherits nothing, so that a name such as `constructor` or
- * `__proto__` is found only if it was put there.
+ * An empty map of strings that inherits nothing, so that a name such as `constructor` or `__proto__`
+ * is found only if it was put there.
  */
-export function frozenStrings(entries: Iterable<readonly [name: string, value: string]>): Strings {
+export function newStrings(): Record<string, string> {
   // What Object.create(null) makes is a hash table, four times as large: maps of hosts come by thousands.
-  const strings = Object.setPrototypeOf({}, null) as Record<string, string>;
+  return Object.setPrototypeOf({}, null) as Record<string, string>;
+}
+
+/** A frozen map of these strings that inherits nothing. */
+export function frozenStrings(entries: Iterable<readonly [name: string, value: string]>): Strings {
+  const strings = newStrings();
   for (const [name, value] of entries) strings[name] = value;
   return Object.freeze(strings);
 }
