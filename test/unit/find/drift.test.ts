@@ -95,8 +95,11 @@ it("whatever a server loses, repeats or tells late, a comparison later all is as
   const property = fc.asyncProperty(fc.array(change, { maxLength: 30 }), async (changes) => {
     await begin();
     const late: WatchBatch[] = [];
-    for (const { id, shard, fate } of changes) {
+    const happened: typeof changes = [];
+    for (const each of changes) {
+      const { id, shard, fate } = each;
       faulty.tamper = (batch) => {
+        happened.push(each);
         if (fate === "late") late.push(batch);
         if (fate === "lost" || fate === "late") return [];
         return fate === "twice" ? [batch, batch] : [batch];
@@ -108,6 +111,14 @@ it("whatever a server loses, repeats or tells late, a comparison later all is as
     faulty.tamper = undefined;
     for (const batch of late) faulty.observer().changed(batch);
     const before = await bothSides();
+    for (const id of ["a", "b", "c"]) {
+      // What was told in time is not undone by what comes late; only what is newer still may count.
+      const own = happened.filter((each) => each.id === id && each.fate !== "lost");
+      const inTime = own.findLastIndex(({ fate }) => fate !== "late");
+      const may = [own[inTime] ?? { shard: id === "c" ? undefined : "" }, ...own.slice(inTime + 1)];
+      const shard = mirror.hosts.find(({ uuid }) => uuid === id)?.shard;
+      expect(may.map((each) => each.shard)).toContain(shard);
+    }
     const wrong = new Set(
       [...before.there, ...before.known]
         .filter((host) => before.there.includes(host) !== before.known.includes(host))
