@@ -8,6 +8,7 @@ import type { Listing } from "../store/store.ts";
 import type { FindContext } from "./find-context.ts";
 import type { Freshness } from "./freshness.ts";
 import type { HostEvent } from "./host-event.ts";
+import { OutageLog } from "./outage-log.ts";
 import { type Difference, KnownService } from "./known-service.ts";
 
 /** Told by a mirror, always after the mirror itself has changed. */
@@ -47,6 +48,7 @@ export class Mirror {
   readonly #known: KnownService;
   readonly #followers = new Set<Follower>();
   readonly #backoff: Backoff;
+  readonly #outage: OutageLog;
   readonly #closed = new AbortController();
   #listed = false;
   #live = false;
@@ -62,6 +64,7 @@ export class Mirror {
     this.#known = new KnownService(service, context.onMalformed);
     this.#backoff = new Backoff({ random: context.random });
     this.#lostAt = context.store.clock.now();
+    this.#outage = new OutageLog(context.store.clock, context.logger, { service });
     this.#run().catch((error: unknown) => this.#stopped(error));
   }
 
@@ -118,6 +121,7 @@ export class Mirror {
   /** Ends the mirror and what it has under way. Idempotent. */
   close(): void {
     if (this.#closed.signal.aborted) return;
+    this.#outage.close();
     this.#closed.abort(new DiscoveryError("CLOSED", `following ${this.service} has ended`));
     this.#tell((follower) => follower.closed());
     this.#followers.clear();
@@ -248,8 +252,7 @@ export class Mirror {
   }
 
   #found(): void {
-    const { logger } = this.#context;
-    if (this.#failure !== undefined) logger.info("following again", { service: this.service });
+    this.#outage.ended();
     this.#failure = undefined;
     if (this.#live) return;
     this.#live = true;
@@ -257,18 +260,12 @@ export class Mirror {
   }
 
   #lost(error: Error): void {
-    const { logger, store } = this.#context;
-    // One warning an outage, however long it takes.
-    const level = this.#failure === undefined ? "warn" : "debug";
-    logger[level]("cannot follow; trying again", {
-      service: this.service,
-      error: error.message,
-    });
+    this.#outage.failed(error);
     this.#failure = error;
     this.#tell((follower) => follower.failed(error));
     if (!this.#live) return;
     this.#live = false;
-    this.#lostAt = store.clock.now();
+    this.#lostAt = this.#context.store.clock.now();
     this.#tell((follower) => follower.changed([]));
   }
 
