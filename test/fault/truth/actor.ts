@@ -28,15 +28,22 @@ interface Held {
 export class Actor {
   readonly #open: (name: string) => Discovery;
   readonly #say: (news: News) => void;
+  readonly #resources: () => readonly string[];
   readonly #discoveries = new Map<string, Discovery>();
   readonly #registrations = new Map<string, Held>();
   readonly #reads = new Map<string, () => void>();
   readonly #subscriptions = new Map<string, Subscription<HostEvent | ServiceView>>();
   readonly #signals: AbortSignal[] = [];
 
-  constructor(open: (name: string) => Discovery, say: (news: News) => void) {
+  /** @param resources what the process holds */
+  constructor(
+    open: (name: string) => Discovery,
+    say: (news: News) => void,
+    resources: () => readonly string[] = () => [],
+  ) {
     this.#open = open;
     this.#say = say;
+    this.#resources = resources;
   }
 
   perform(about: number, command: Command): void {
@@ -100,9 +107,7 @@ export class Actor {
         break;
       case "end":
         await Promise.all([...this.#discoveries.values()].map((discovery) => discovery.close()));
-        // Closed sockets take a turn or two to be gone.
-        await new Promise((resolve) => setTimeout(resolve, 20));
-        this.#say({ about, left: this.#left() });
+        this.#say({ about, left: await this.#leftInTheEnd() });
     }
     this.#say({ about, done: true });
   }
@@ -170,11 +175,14 @@ export class Actor {
     this.#say({ about, standings });
   }
 
-  /** What is left of it all; the pipes are this process's own. */
-  #left(): string[] {
-    const resources = process.getActiveResourcesInfo().filter((name) => name !== "PipeWrap");
-    const listeners = this.#signals.flatMap((signal) => getEventListeners(signal, "abort"));
-    return [...resources, ...listeners.map(() => "listener on a signal")];
+  /** What is left of it all. Sockets take a turn or two to be gone. */
+  async #leftInTheEnd(): Promise<string[]> {
+    for (let tries = 1; ; tries += 1) {
+      const listeners = this.#signals.flatMap((signal) => getEventListeners(signal, "abort"));
+      const left = [...this.#resources(), ...listeners.map(() => "listener on a signal")];
+      if (left.length === 0 || tries === 10) return left;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
   }
 
   #discovery(name: string): Discovery {

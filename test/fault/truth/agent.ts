@@ -9,6 +9,9 @@ export interface AgentOptions {
   readonly discovery: DiscoveryOptions;
 }
 
+/** How often the process makes sure that it runs. */
+const pulseMs = 150;
+
 /** A message to the process. */
 export interface Order {
   readonly about: number;
@@ -30,7 +33,19 @@ const log = (level: string, name: string) => (message: string, fields?: unknown)
 const jsonOf = (_: string, value: unknown): unknown =>
   value instanceof Error ? value.stack : value;
 
-const actor = new Actor((name) => {
+let wokeAt = performance.now();
+const pulse = setInterval(() => {
+  const stalledMs = performance.now() - wokeAt - pulseMs;
+  if (stalledMs > pulseMs) say({ stalledMs });
+  wokeAt = performance.now();
+}, pulseMs);
+pulse.unref();
+
+/** But for the pipes, which are this process's own. */
+const resources = (): string[] =>
+  process.getActiveResourcesInfo().filter((name) => name !== "PipeWrap");
+
+const open = (name: string): Discovery => {
   const logger = {
     debug: log("debug", name),
     info: log("info", name),
@@ -38,10 +53,14 @@ const actor = new Actor((name) => {
     error: log("error", name),
   };
   return new BuiltDiscovery({ ...options, logger });
-}, say);
+};
+const actor = new Actor(open, say, resources);
 process.on("message", ({ about, command }: Order) => {
+  if (command.do === "end") {
+    // From its end on nothing of ours keeps the process alive.
+    process.channel?.unref();
+    clearInterval(pulse);
+  }
   actor.perform(about, command);
-  // From its end on nothing of ours keeps the process alive.
-  if (command.do === "end") process.channel?.unref();
 });
 say({ log: "started" });

@@ -92,5 +92,7 @@ export type News =
   | { readonly subscription: string; readonly view: SeenView }
   | { readonly subscription: string; readonly ended: string }
   | { readonly log: string }
+  /** Its event loop stood still for so long: it was frozen, or the machine is busy. */
+  | { readonly stalledMs: number }
   /** Something that must never happen. */
   | { readonly fault: string };

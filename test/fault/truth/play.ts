@@ -52,17 +52,15 @@ function stepsOf(fault: fc.Arbitrary<Fault>): fc.Arbitrary<Step[]> {
   return fc.array(fc.record({ after, step }), { minLength: 20, maxLength: 45, size: "max" });
 }
 
-const history: fc.Arbitrary<History> = fc
-  .constantFrom<(1 | 3)[]>(1, 1, 1, 3)
-  .chain((members) =>
-    fc.record({
-      members: fc.constant(members),
-      ttlSeconds: fc.constantFrom(2, 2, 3),
-      processes: fc.integer({ min: 2, max: 4 }),
-      steps: stepsOf(members === 1 ? faultOfOne : faultOfThree),
-      lingers: fc.constantFrom(true, false, false),
-    }),
-  );
+const history: fc.Arbitrary<History> = fc.constantFrom<(1 | 3)[]>(1, 1, 1, 3).chain((members) =>
+  fc.record({
+    members: fc.constant(members),
+    ttlSeconds: fc.constantFrom(2, 2, 3),
+    processes: fc.integer({ min: 2, max: 4 }),
+    steps: stepsOf(members === 1 ? faultOfOne : faultOfThree),
+    lingers: fc.constantFrom(true, false, false),
+  }),
+);
 
 /** The history of a seed, always the same. */
 export function historyOf(seed: number): History {
@@ -94,12 +92,12 @@ export async function play(program: AgentProgram, history: History): Promise<Out
   const healedAt = world.now;
   player.readLate();
   const settledMs = await settle(world, player, history, healedAt);
-  if (history.lingers && player.faults.length === 0) await linger(world, player, ttlSeconds);
-  await standings(player);
+  if (history.lingers && player.faults.length === 0) await linger(world, player, history);
   await end(world, player, ttlSeconds);
   return { faults: player.faults, told: player.told, settledMs };
 }
 
+/** Waits until all is as it must be, for as long as that may take. Returns how long it took. */
 async function settle(
   world: RealWorld,
   player: Player,
@@ -107,28 +105,51 @@ async function settle(
   healedAt: number,
 ): Promise<number> {
   const noticed = world.droppedAt === undefined ? 0 : world.droppedAt + noticedMs;
-  const deadline = Math.max(healedAt, noticed) + promisedMs + ttlSeconds * 1_000;
   for (;;) {
-    const wrong = await player.wrong().catch((error: unknown) => [String(error)]);
+    const wrong = await wrongNow(player);
+    if (wrong.length === 0) wrong.push(...(await wrongStandings(player)));
     if (wrong.length === 0) {
       player.note("all is settled");
       return world.now - healedAt;
     }
-    if (world.now > deadline) {
+    const from = Math.max(healedAt, noticed, world.disturbedAt ?? 0);
+    if (world.now > from + promisedMs + ttlSeconds * 1_000) {
       for (const each of wrong) player.fault(`not settled: ${each}`);
       return Infinity;
     }
-    await sleep(30);
+    await sleep(60);
   }
 }
 
+async function wrongNow(player: Player): Promise<string[]> {
+  return await player.wrong().catch((error: unknown) => [String(error)]);
+}
+
+async function wrongStandings(player: Player): Promise<string[]> {
+  const wrong: string[] = [];
+  await player.ask({ do: "report" }, (process, news) => {
+    if (!("standings" in news)) return;
+    for (const each of news.standings) wrong.push(...player.wrongStanding(process, each));
+  });
+  return wrong;
+}
+
 /** What is well must stay well, and no lease is kept that nobody needs. */
-async function linger(world: RealWorld, player: Player, ttlSeconds: number): Promise<void> {
+async function linger(world: RealWorld, player: Player, history: History): Promise<void> {
+  const from = world.now;
   const told = player.told.length;
-  await sleep(ttlSeconds * 1_000 + 1_500);
-  for (const each of await player.wrong()) player.fault(`did not stay: ${each}`);
+  const wrong: string[] = [];
+  while (world.now - from < history.ttlSeconds * 1_000 + 1_500) {
+    await sleep(100);
+    wrong.push(...(await wrongNow(player)));
+  }
+  const leases = await world.leases().catch(() => []);
+  if ((world.disturbedAt ?? 0) > from || (world.droppedAt ?? 0) + noticedMs > from) {
+    await settle(world, player, history, world.now);
+    return;
+  }
+  for (const each of new Set(wrong)) player.fault(`did not stay: ${each}`);
   const discoveries = new Set(player.model.wanted.map(({ discovery }) => discovery));
-  const leases = await world.leases();
   if (leases.length > discoveries.size) {
     player.fault(`${leases.length} leases for ${discoveries.size} discoveries`);
   }
@@ -137,19 +158,9 @@ async function linger(world: RealWorld, player: Player, ttlSeconds: number): Pro
   }
 }
 
-async function standings(player: Player): Promise<void> {
-  await player.ask({ do: "report" }, (process, news) => {
-    if (!("standings" in news)) return;
-    for (const standing of news.standings) {
-      for (const wrong of player.wrongStanding(process, standing)) player.fault(wrong);
-    }
-  });
-}
-
 /** All is closed, the processes end by themselves, and nothing is left on etcd. */
 async function end(world: RealWorld, player: Player, ttlSeconds: number): Promise<void> {
-  for (const process of player.processes) player.model.endAll({ process });
-  player.unsubscribeAll();
+  player.endAll();
   await player.ask({ do: "end" }, (process, news) => {
     if (!("left" in news)) return;
     if (news.left.length > 0) player.fault(`${process} has left: ${news.left.join(", ")}`);
@@ -159,16 +170,17 @@ async function end(world: RealWorld, player: Player, ttlSeconds: number): Promis
     if (how !== "0") player.fault(`${process} did not end well: ${how}`);
   }
   // Those of killed processes, and those that nobody knows of, run out.
-  const deadline = world.now + ttlSeconds * 1_000 + 2_000;
+  const endedAt = world.now;
   for (;;) {
-    const leases = await world.leases();
-    const wrong = await player.wrong();
+    const leases = await world.leases().catch(() => ["unknown"]);
+    const wrong = await wrongNow(player);
     if (leases.length === 0 && wrong.length === 0) return;
+    const deadline = Math.max(endedAt, world.disturbedAt ?? 0) + ttlSeconds * 1_000 + 2_000;
     if (world.now > deadline) {
       if (leases.length > 0) player.fault(`${leases.length} leases are left on etcd`);
       for (const each of wrong) player.fault(`after the end: ${each}`);
       return;
     }
-    await sleep(30);
+    await sleep(60);
   }
 }

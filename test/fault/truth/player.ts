@@ -18,8 +18,8 @@ export interface World {
   kill(process: string): void;
   tell(process: string, about: number, command: Command): void;
 
-  /** What is on etcd now of one service. */
-  read(service: string): Promise<ServiceTruth>;
+  /** What is on etcd now. */
+  read(services: readonly string[]): Promise<ReadonlyMap<string, ServiceTruth>>;
 
   /** Overwrites a record that is there, which keeps its lease, or deletes it; undone if it is not there. */
   writeHost(service: string, uuid: string, record: HandRecord | "delete"): Promise<void>;
@@ -31,6 +31,12 @@ export interface World {
 
 /** What is written by hand: bytes, or some fields in the place of those of the record there. */
 export type HandRecord = string | Readonly<Record<string, unknown>>;
+
+/** A command that was not answered yet. */
+interface Told {
+  readonly process: string;
+  readonly command: Command;
+}
 
 interface Subscribed {
   readonly name: string;
@@ -59,7 +65,7 @@ export class Player {
   readonly #subscriptions = new Map<string, Subscribed>();
   readonly #uuids = new Map<string, string>();
   readonly #answers = new Map<number, (news: News) => void>();
-  readonly #unanswered = new Map<number, { readonly process: string; readonly text: string }>();
+  readonly #unanswered = new Map<number, Told>();
   readonly #counts = new Map<string, number>();
   #numbers = 0;
 
@@ -69,11 +75,6 @@ export class Player {
 
   get processes(): readonly string[] {
     return [...this.#processes.keys()];
-  }
-
-  /** Commands that living processes have not answered. */
-  get unanswered(): readonly string[] {
-    return [...this.#unanswered.values()].map(({ process, text }) => `${process}: ${text}`);
   }
 
   get subscriptions(): Iterable<Subscribed> {
@@ -226,8 +227,9 @@ export class Player {
     );
   }
 
-  /** Nobody is listened to any more who follows. */
-  unsubscribeAll(): void {
+  /** From now on nothing is wanted, and nobody is listened to who follows. */
+  endAll(): void {
+    for (const process of this.processes) this.model.endAll({ process });
     this.#subscriptions.clear();
   }
 
@@ -242,18 +244,17 @@ export class Player {
     if ("about" in news) this.#answered(process, news);
     else if ("subscription" in news) this.#followed(process, news);
     else if ("registration" in news) this.#registered(process, news);
-    else if ("fault" in news) this.fault(`${process}: ${news.fault}`);
+    else if ("log" in news) this.note(`${process} . ${news.log}`);
+    else if ("stalledMs" in news) {
+      this.note(`${process} stood still for ${Math.round(news.stalledMs)} ms`);
+    } else if ("fault" in news) this.fault(`${process}: ${news.fault}`);
   }
 
   /** What is not, or not yet, as it must be: on etcd, and in the eyes of all who follow. */
   async wrong(): Promise<string[]> {
     const wrong: string[] = [];
-    const truths = new Map<string, ServiceTruth>();
-    for (const service of services) {
-      const truth = await this.#world.read(service);
-      truths.set(service, truth);
-      wrong.push(...this.model.wrong(service, truth));
-    }
+    const truths = await this.#world.read(services);
+    for (const [service, truth] of truths) wrong.push(...this.model.wrong(service, truth));
     for (const { name, service, account } of this.#subscriptions.values()) {
       const truth = truths.get(service);
       if (truth === undefined) continue;
@@ -270,8 +271,8 @@ export class Player {
         wrong.push(`${name}: the info of ${service} is another than that told`);
       }
     }
-    for (const { process, text } of this.#unanswered.values()) {
-      wrong.push(`${process} has not answered: ${text}`);
+    for (const { process, command } of this.#unanswered.values()) {
+      wrong.push(`${process} has not answered: ${JSON.stringify(command)}`);
     }
     return wrong;
   }
@@ -369,9 +370,10 @@ export class Player {
   #tell(process: string, command: Command, answered: (news: News) => void = () => {}): void {
     this.#numbers += 1;
     const about = this.#numbers;
-    const text = JSON.stringify(command);
-    this.note(`${process} <- ${about} ${text}`);
-    this.#unanswered.set(about, { process, text });
+    if (command.do !== "report") {
+      this.note(`${process} <- ${about} ${JSON.stringify(command)}`);
+    }
+    this.#unanswered.set(about, { process, command });
     this.#answers.set(about, answered);
     this.#world.tell(process, about, command);
   }
@@ -381,8 +383,9 @@ export class Player {
     this.#answers.get(news.about)?.(news);
     if (!("done" in news || "failed" in news)) return;
     const how = "failed" in news ? news.failed : "done";
-    this.note(`${process} -> ${news.about} ${how}`);
+    const answered = this.#unanswered.get(news.about);
     this.#unanswered.delete(news.about);
+    if (answered?.command.do !== "report") this.note(`${process} -> ${news.about} ${how}`);
     this.#answers.delete(news.about);
   }
 
@@ -464,6 +467,18 @@ export class Player {
     this.#counts.set(kind, count);
     return `${kind}${count}`;
   }
+}
+
+/** What is written by hand where this is. */
+export function written(record: HandRecord, there: string | Uint8Array): string {
+  if (typeof record === "string") return record;
+  let fields: object = {};
+  try {
+    fields = JSON.parse(Buffer.from(there).toString()) as object;
+  } catch {
+    // Spoilt before.
+  }
+  return JSON.stringify({ ...fields, ...record });
 }
 
 export function pick<T>(from: readonly T[], number: number): T | undefined {

@@ -1,11 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type EtcdCluster, startEtcd, startProxy, type TcpProxy } from "../../../src/testing/index.ts";
+import {
+  type EtcdCluster,
+  startEtcd,
+  startProxy,
+  type TcpProxy,
+} from "../../../src/testing/index.ts";
 import { RawEtcd } from "../../support/raw-etcd.ts";
 import { AgentProcess, type AgentProgram } from "./agent-process.ts";
 import type { Command, News } from "./commands.ts";
 import type { Fault } from "./faults.ts";
 import type { ServiceTruth } from "./model.ts";
-import { type HandRecord, pick, type World } from "./player.ts";
+import { type HandRecord, pick, type World, written } from "./player.ts";
 import { keysOf, truthOf } from "./truth.ts";
 
 export interface RealWorldOptions {
@@ -13,6 +18,9 @@ export interface RealWorldOptions {
   readonly members: 1 | 3;
   readonly ttlSeconds: number;
 }
+
+/** An answer of etcd that takes this long, and a process that is given no time for as long, show a busy machine. */
+const slowMs = 200;
 
 /** A process, and its own way to each member of etcd. */
 interface Placed {
@@ -31,7 +39,9 @@ export class RealWorld implements World, AsyncDisposable {
   /** When a connection fell silent last: it may take 10 s until that is noticed. */
   droppedAt: number | undefined;
 
-  /** Whether a lease may be there that nobody gives back. */
+  /** When this machine was last seen to be too busy for what is promised. */
+  disturbedAt: number | undefined;
+  readonly #pulse: NodeJS.Timeout;
   readonly #etcd: EtcdCluster;
   readonly #raw: RawEtcd;
   readonly #options: RealWorldOptions;
@@ -45,15 +55,18 @@ export class RealWorld implements World, AsyncDisposable {
   #backup: Awaited<ReturnType<EtcdCluster["backup"]>> | undefined;
 
   static async open(options: RealWorldOptions): Promise<RealWorld> {
-    const args =
-      options.members === 1
-        ? ["--heartbeat-interval=20", "--election-timeout=200"]
-        : ["--heartbeat-interval=50", "--election-timeout=500"];
+    const args = options.members === 1 ? ["--heartbeat-interval=20", "--election-timeout=200"] : [];
     const partitionable = options.members > 1;
     return new RealWorld(await startEtcd({ size: options.members, args, partitionable }), options);
   }
 
   constructor(etcd: EtcdCluster, options: RealWorldOptions) {
+    let wokeAt = this.now;
+    // The proxies live in this process.
+    this.#pulse = setInterval(() => {
+      if (this.now - wokeAt > slowMs) this.disturbedAt = this.now;
+      wokeAt = this.now;
+    }, slowMs / 4);
     this.#etcd = etcd;
     this.#raw = new RawEtcd(etcd);
     this.#options = options;
@@ -79,14 +92,23 @@ export class RealWorld implements World, AsyncDisposable {
     this.#pend(this.#placed.get(process)?.then(({ agent }) => agent.tell(about, command)));
   }
 
-  async read(service: string): Promise<ServiceTruth> {
-    const keys = keysOf(service);
-    const hosts = await this.#raw.list(keys.hosts);
-    const info = await this.#raw.get(keys.info);
-    const records = [...hosts].map(
-      ([key, { value }]) => [key.slice(keys.hosts.length), value] as const,
+  async read(services: readonly string[]): Promise<ReadonlyMap<string, ServiceTruth>> {
+    const since = this.now;
+    // What both hosts and infos begin with, in one reading.
+    const all = await this.#raw.list("/services").catch((error: unknown) => {
+      this.disturbedAt = this.now;
+      throw error;
+    });
+    if (this.now - since > slowMs) this.disturbedAt = this.now;
+    return new Map(
+      services.map((service) => {
+        const keys = keysOf(service);
+        const hosts = [...all]
+          .filter(([key]) => key.startsWith(keys.hosts))
+          .map(([key, { value }]) => [key.slice(keys.hosts.length), value] as const);
+        return [service, truthOf(service, all.get(keys.info)?.value, hosts)];
+      }),
     );
-    return truthOf(service, info?.value, records);
   }
 
   writeHost(service: string, uuid: string, record: HandRecord | "delete"): Promise<void> {
@@ -144,6 +166,7 @@ export class RealWorld implements World, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#pulse);
     const all = [...this.#placed.values(), ...this.#killed];
     for (const placed of await Promise.allSettled(all)) {
       if (placed.status === "rejected") continue;
@@ -166,7 +189,9 @@ export class RealWorld implements World, AsyncDisposable {
     const { program, ttlSeconds } = this.#options;
     const discovery = { endpoints, ttlSeconds, timeoutMs: 2_000 };
     const agent = new AgentProcess(program, discovery, (news) => {
-      if (this.#placed.has(process)) this.heard(process, news);
+      if (!this.#placed.has(process)) return;
+      if ("stalledMs" in news && news.stalledMs > slowMs) this.disturbedAt = this.now;
+      this.heard(process, news);
     });
     return { proxies, agent };
   }
@@ -302,16 +327,4 @@ export class RealWorld implements World, AsyncDisposable {
       .finally(() => this.#pending.delete(pending));
     this.#pending.add(pending);
   }
-}
-
-/** What is written by hand where this is. */
-export function written(record: HandRecord, there: string | Uint8Array): string {
-  if (typeof record === "string") return record;
-  let fields: object = {};
-  try {
-    fields = JSON.parse(Buffer.from(there).toString()) as object;
-  } catch {
-    // Spoilt before.
-  }
-  return JSON.stringify({ ...fields, ...record });
 }

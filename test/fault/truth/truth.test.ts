@@ -12,7 +12,9 @@ const seeds = (process.env["TRUTH_SEED"] ?? "1,2,3").split(",").map(Number);
 
 test.concurrent.for(seeds)("history %i", { timeout: 120_000 }, async (seed) => {
   const { faults, told, settledMs } = await play(program, historyOf(seed));
-  console.log(`${seed}: settled after ${Math.round(settledMs)} ms, ${told.length} lines, ${faults.length}`);
+  console.log(
+    `${seed}: settled after ${Math.round(settledMs)} ms, ${told.length} lines, ${faults.length}`,
+  );
   if (faults.length > 0) console.log(told.join("\n"));
   expect(faults).toEqual([]);
 });

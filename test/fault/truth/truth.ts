@@ -1,5 +1,10 @@
 import { hostsPrefix, infoKey } from "../../../src/model/keys.ts";
-import { decodeHost, decodeInfo, type HostRecord, type InfoRecord } from "../../../src/model/record.ts";
+import {
+  decodeHost,
+  decodeInfo,
+  type HostRecord,
+  type InfoRecord,
+} from "../../../src/model/record.ts";
 import type { SeenHost, SeenInfo } from "./commands.ts";
 import type { ServiceTruth } from "./model.ts";
 
