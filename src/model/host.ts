@@ -13,7 +13,12 @@ let recordOf: (host: Host) => HostRecord;
  */
 export class Host {
   static {
-    recordOf = (host) => host.#record;
+    recordOf = (host) => ({
+      ...host,
+      password: host.#password,
+      weight: host.#weight,
+      metadata: host.#metadata,
+    });
     showOwnPropertiesOnly("Host", this.prototype);
   }
 
@@ -56,7 +61,9 @@ export class Host {
   /** Whether it is about to leave: still serving, but to get no new work while others live. */
   readonly draining: boolean;
 
-  readonly #record: HostRecord;
+  readonly #password: string;
+  readonly #weight: number | undefined;
+  readonly #metadata: Readonly<Record<string, string>> | undefined;
   #publicFace: Face | undefined;
   #privateFace: Face | undefined;
 
@@ -75,12 +82,14 @@ export class Host {
     this.weight = record.weight ?? 1;
     this.metadata = record.metadata ?? noStrings;
     this.draining = record.draining;
-    this.#record = record;
+    this.#password = record.password;
+    this.#weight = record.weight;
+    this.#metadata = record.metadata;
   }
 
   /** Empty if there is none. */
   get password(): string {
-    return this.#record.password;
+    return this.#password;
   }
 
   /**
@@ -140,7 +149,7 @@ export class Host {
       hostname,
       ports,
       user: this.user,
-      password: this.#record.password,
+      password: this.#password,
     });
   }
 }

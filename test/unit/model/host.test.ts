@@ -110,7 +110,7 @@ describe("a host", () => {
 
   test("gives its record to the package", () => {
     const original = record();
-    expect(hostRecord(new Host(original))).toBe(original);
+    expect(hostRecord(new Host(original))).toStrictEqual(original);
   });
 });
 
