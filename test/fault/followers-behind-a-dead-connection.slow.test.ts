@@ -4,6 +4,7 @@ import { startEtcd, startProxy, type TcpProxy } from "../../src/testing/index.ts
 import { eventually } from "../support/eventually.ts";
 import { hostValue } from "../support/host-value.ts";
 import { RawEtcd } from "../support/raw-etcd.ts";
+import { watchers } from "../support/watchers.ts";
 import { witness } from "../support/witness.ts";
 
 /** What is promised, in milliseconds. */

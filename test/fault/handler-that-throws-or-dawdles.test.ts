@@ -9,15 +9,10 @@ import { hostValue } from "../support/host-value.ts";
 import { putOneByOne } from "../support/put-one-by-one.ts";
 import { RawEtcd } from "../support/raw-etcd.ts";
 import { recordingLogger, type RecordingLogger } from "../support/recording-logger.ts";
+import { watchers } from "../support/watchers.ts";
 import { witness, type Witness } from "../support/witness.ts";
 
 const key = (id: string): string => `/services/api/${id}`;
-
-/** The ranges that etcd has watches on. */
-async function watchers(etcd: EtcdCluster): Promise<number> {
-  const metrics = await (await fetch(`${etcd.endpoint}/metrics`)).text();
-  return Number(/^etcd_debugging_mvcc_watcher_total (\d+)$/m.exec(metrics)?.[1]);
-}
 
 let etcd: EtcdCluster;
 let logger: RecordingLogger;
@@ -57,7 +52,7 @@ test("a reader whose loop throws ends its own subscription and nobody else's", a
   await put("b");
   await seen.agrees(etcd);
   expect(seen.told).toEqual(["up a", "up b"]);
-  expect(await watchers(etcd)).toBe(2);
+  await eventually(async () => expect(await watchers(etcd)).toBe(2));
 });
 
 test("a listener of a registration that throws keeps neither the registration nor others from what they do", async () => {
