@@ -33,6 +33,7 @@ test.each<[string, (proxy: TcpProxy) => void, readonly string[] | undefined]>([
       const all = discoveries.map((discovery) => witness(discovery, "api"));
       await Promise.all(all.map((seen) => seen.agrees(etcd)));
 
+      await eventually(async () => expect(await watchers(etcd)).toBe(8));
       fail(proxy);
       const since = performance.now();
       await raw.delete("/services/api/a");
