@@ -35,13 +35,13 @@ interface World {
   readonly raw: RawEtcd;
 
   /** Makes a discovery that reaches etcd through the proxy. */
-  open(options?: DiscoveryOptions): Discovery;
+  readonly open: (options?: DiscoveryOptions) => Discovery;
 }
 
 /** Each brings a discovery to some moment, and closes it there; `heal` is what happens afterwards. */
 interface Moment {
-  close(world: World): Promise<unknown>;
-  heal?(world: World): unknown;
+  readonly close: (world: World) => Promise<unknown>;
+  readonly heal?: (world: World) => unknown;
 
   /** Whether etcd can be reached, so that nothing of it may stay for long, though the lease is one of a minute. */
   readonly reachable: boolean;
