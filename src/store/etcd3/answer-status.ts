@@ -39,7 +39,7 @@ export function endOfAnswer(trailers: IncomingHttpHeaders): GrpcError | undefine
       : `grpc-status ${name ?? text}`;
   const status = name === undefined ? GrpcStatus.UNKNOWN : Number(text);
   const late = status === GrpcStatus.UNKNOWN && message === lateInGo;
-  return new GrpcError(late ? GrpcStatus.DEADLINE_EXCEEDED : status, message);
+  return new GrpcError(late ? GrpcStatus.DEADLINE_EXCEEDED : status, message, { answered: true });
 }
 
 /** Why these headers are not the beginning of a gRPC answer, if they are not. */

@@ -1,9 +1,16 @@
 import { Backoff } from "../../async/backoff.ts";
 import type { Clock } from "../../async/clock.ts";
 import type { Channel } from "./channel.ts";
+import { GrpcError, GrpcStatus } from "./grpc-error.ts";
 
 /** How long an endpoint must have served before an earlier trouble with it is forgotten. */
 const lastingMs = 5_000;
+
+/** What it costs to ask one that is likely to be silent. */
+const silenceMs = 1_000;
+
+/** What each failure in a row costs, so that none is left out for long for the sake of others. */
+const failureMs = 250;
 
 /** One member of the cluster: its channel, and whether it may be used now. */
 export class Endpoint {
@@ -12,6 +19,7 @@ export class Endpoint {
   readonly #clock: Clock;
   readonly #backoff: Backoff;
   #failures = 0;
+  #inARow = 0;
   #failure: Error | undefined;
   #readyAt = -Infinity;
   #answeredAt = -Infinity;
@@ -40,6 +48,21 @@ export class Endpoint {
     return this.#readyAt;
   }
 
+  /**
+   * How long it may take until it answers, in milliseconds: a guess from how it failed last, and how
+   * often. To be silent takes a whole attempt. To refuse a connection takes no time, but is not
+   * worth waiting for; who spoke, if only to say that there is no leader, is.
+   */
+  expectedMs(now: number): number {
+    const failure = this.#failure;
+    if (failure === undefined) return 0;
+    const waitMs = Math.max(this.#readyAt - now, 0);
+    const silent = failure instanceof GrpcError && failure.status === GrpcStatus.DEADLINE_EXCEEDED;
+    const spoke = failure instanceof GrpcError && failure.answered && !silent;
+    const troubled = silent || (waitMs > 0 && !spoke);
+    return waitMs + (troubled ? silenceMs : 0) + this.#inARow * failureMs;
+  }
+
   /** Whether it has answered, and has not failed since. */
   get serves(): boolean {
     return this.#servesSince !== undefined;
@@ -54,6 +77,7 @@ export class Endpoint {
     this.#answeredAt = this.#clock.now();
     this.#servesSince ??= this.#answeredAt;
     this.#failure = undefined;
+    this.#inARow = 0;
   }
 
   failed(error: Error): void {
@@ -63,6 +87,7 @@ export class Endpoint {
     }
     this.#servesSince = undefined;
     this.#failures += 1;
+    this.#inARow += 1;
     this.#failure = error;
     this.#readyAt = now + this.#backoff.next();
     this.channel.disconnect(error);

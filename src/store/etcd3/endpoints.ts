@@ -162,7 +162,8 @@ export class Endpoints {
   }
 
   #checkReachable(): void {
-    if (!this.#all.every(({ failure }) => failure instanceof GrpcError && failure.neverSent)) return;
+    if (!this.#all.every(({ failure }) => failure instanceof GrpcError && failure.neverSent))
+      return;
     for (const tell of this.#onUnreachable.splice(0)) tell();
   }
 
@@ -176,22 +177,18 @@ export class Endpoints {
     return best;
   }
 
-  /**
-   * The endpoint that is likely to answer first, if any may be tried in time. One that was silent
-   * takes a whole attempt to say nothing again: those that refuse are rather waited for.
-   */
+  /** The endpoint that is likely to answer first, if any may be tried in time. */
   #best(deadline: number): Endpoint | undefined {
     const now = this.#clock.now();
     let best: Endpoint | undefined;
-    let earliest = Infinity;
+    let shortest = Infinity;
     for (let step = 0; step < this.#all.length; step += 1) {
       const endpoint = this.#all[(this.#index + step) % this.#all.length];
       if (endpoint === undefined || endpoint.readyAt >= deadline) continue;
-      const answerAt =
-        Math.max(endpoint.readyAt, now) + (isSilence(endpoint.failure) ? longestAttemptMs : 0);
-      if (answerAt >= earliest) continue;
+      const expectedMs = endpoint.expectedMs(now);
+      if (expectedMs >= shortest) continue;
       best = endpoint;
-      earliest = answerAt;
+      shortest = expectedMs;
     }
     return best;
   }

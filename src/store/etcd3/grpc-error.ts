@@ -30,13 +30,17 @@ export class GrpcError extends Error {
   /** Whether the request certainly never reached the server, so that even a write may be sent again. */
   readonly neverSent: boolean;
 
+  /** Whether it is the server's own word. */
+  readonly answered: boolean;
+
   constructor(
     status: number,
     message: string,
-    options?: ErrorOptions & { readonly neverSent?: boolean },
+    options?: ErrorOptions & { readonly neverSent?: boolean; readonly answered?: boolean },
   ) {
     super(message, options);
     this.status = status;
     this.neverSent = options?.neverSent ?? false;
+    this.answered = options?.answered ?? false;
   }
 }
