@@ -135,7 +135,8 @@ export async function grant(
   }
   const { TTL, grantedTTL } = await client.unary(methods.leaseTimeToLive, { ID: lease }, call);
   if (grantedTTL <= 0n) throw new GrpcError(GrpcStatus.NOT_FOUND, "the lease has run out already");
-  const usedMs = Number(grantedTTL - TTL) * 1_000;
+  // A leader that has just lost its office says that there is no end to it; the next one begins anew.
+  const usedMs = Math.max(0, Number(grantedTTL - TTL) * 1_000);
   return { lease, ttlSeconds: Number(grantedTTL), grantedAt: startedAt - usedMs };
 }
 
