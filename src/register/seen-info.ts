@@ -34,8 +34,9 @@ export function seenInfo(
 }
 
 /**
- * Whether public hosts can go by this info. One that lost its credentials while there are some is
- * no order to serve without: somebody overwrote it who did not know them.
+ * Whether public hosts can go by this info. One that lost its hostname, its ports or, while there
+ * are some, its credentials, is no order to serve without: somebody overwrote it who did not know
+ * them.
  */
 export function serves(
   info: SeenInfo,
@@ -43,6 +44,8 @@ export function serves(
 ): info is SeenInfo & { readonly record: InfoRecord; readonly value: Uint8Array } {
   return (
     info.record?.public === true &&
+    info.record.hostname !== "" &&
+    Object.keys(info.record.ports).length > 0 &&
     (given(info.record) || credentials === undefined || !given(credentials))
   );
 }
