@@ -1,0 +1,29 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { startEtcd, startProxy } from "../../src/testing/index.ts";
+import { busyService, startBusyClient } from "../support/busy-client.ts";
+import { RawEtcd } from "../support/raw-etcd.ts";
+
+test("connections that serve for a moment and are cut are not stormed: a back-off ends only when one lasts", async () => {
+  await using etcd = await startEtcd();
+  await using proxy = await startProxy(etcd.endpoint);
+  await using client = await startBusyClient(etcd, { endpoints: [proxy.endpoint] });
+  await client.follower.agrees(etcd);
+  const key = `/services/${busyService}/${client.registration.uuid}`;
+  const before = await new RawEtcd(etcd).get(key);
+  const connections = proxy.connections;
+
+  const begunAt = performance.now();
+  while (performance.now() - begunAt < 6_000) {
+    // It has served: there is a connection, and all that waited for one was sent.
+    await sleep(60);
+    if (proxy.open > 0) proxy.cut();
+  }
+  const perSecond = (proxy.connections - connections) / 6;
+  console.log(`${perSecond.toFixed(1)} connections a second`);
+  expect(perSecond).toBeLessThan(6);
+  await client.follower.agrees(etcd);
+  expect(client.states).toEqual([]);
+  expect((await new RawEtcd(etcd).get(key))?.created).toBe(before?.created);
+  expect(client.lookups.failures).toEqual([]);
+});
