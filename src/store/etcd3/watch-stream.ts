@@ -23,6 +23,9 @@ export interface RangeWatch {
   /** The first revision of which it has not been told. */
   readonly next: number;
 
+  /** Whether it had to catch up with what was written before it was accepted, or may have to. */
+  readonly behind: boolean;
+
   /** etcd has accepted it; its member had come as far as this revision. */
   created(revision: number): void;
 
@@ -214,11 +217,26 @@ export class WatchStream {
   #canceled(stream: OpenStream, id: bigint, message: WatchResponse): void {
     const watch = this.#watches.get(id);
     if (watch === undefined) return;
-    if (message.compactRevision > 0n) {
-      this.#delete(id, watch);
-      const why = `etcd has compacted the history up to revision ${message.compactRevision}`;
-      watch.ended("compacted", new Error(why));
-    } else void this.#refused(stream, id, watch, message.cancelReason);
+    if (message.compactRevision > 0n) this.#compacted(id, Number(message.compactRevision));
+    else void this.#refused(stream, id, watch, message.cancelReason);
+  }
+
+  /**
+   * What is told of one watch goes for all that have to catch up with the same past. Releases of
+   * etcd before 3.4.31 and 3.5.13 do not tell each of them when they are many, and pass over what
+   * they missed without a word (etcd issue 17529).
+   */
+  #compacted(id: bigint, revision: number): void {
+    const error = new Error(`etcd has compacted the history up to revision ${revision}`);
+    const concerned = [...this.#watches].filter(
+      ([other, { behind, next }]) => other === id || (behind && next < revision),
+    );
+    for (const [each, watch] of concerned) {
+      // Ending one may have removed another.
+      if (this.#watches.get(each) !== watch) continue;
+      this.#delete(each, watch);
+      watch.ended("compacted", error);
+    }
   }
 
   #happened({ header, watchId, fragment, events }: WatchResponse): void {

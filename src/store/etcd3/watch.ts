@@ -195,6 +195,10 @@ class WatchedRange implements RangeWatch {
     return this.#next;
   }
 
+  get behind(): boolean {
+    return this.#start <= (this.caughtUpTo ?? Infinity);
+  }
+
   created(revision: number): void {
     this.caughtUpTo = revision;
     this.#start = this.#next;
@@ -206,7 +210,7 @@ class WatchedRange implements RangeWatch {
    * etcd does ten times a second, while the other is told at once.
    */
   isUnevenWith(other: WatchedRange): boolean {
-    return this.#start === other.#start && this.#isBehind() !== other.#isBehind();
+    return this.#start === other.#start && this.behind !== other.behind;
   }
 
   /** Begins again where it began; by then both ranges have to catch up. */
@@ -245,10 +249,6 @@ class WatchedRange implements RangeWatch {
 
   ended(reason: WatchEnd, error: Error): void {
     this.#watch.ended(reason, error);
-  }
-
-  #isBehind(): boolean {
-    return this.#start <= (this.caughtUpTo ?? 0);
   }
 }
 

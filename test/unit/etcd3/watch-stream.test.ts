@@ -246,13 +246,18 @@ test("a watch that is refused without its name does not stall or end the others"
   expect(watches.map(({ end }) => end)).toEqual([undefined, "refused", undefined]);
 });
 
-test("compaction ends the watch that asked for what is gone, and no other", async () => {
-  const watches = ["a", "b"].map((host) => watchHost(1, host));
-  const first = await stream(0, 2);
+test("one word of compaction ends all that have to catch up with what is gone, and no other", async () => {
+  const from = { gone: 3, "gone, and not told": 4, "just there": 8, "nothing missed": 11 };
+  const watches = Object.entries(from).map(([host, revision]) => watchHost(revision, host));
+  const caughtUp = watchHost(2, "caught up since");
+  const first = await stream(0, 5);
   const ids = creates(first).map(({ watchId }) => watchId);
   accept(first, 10);
-  first.send({ header: header(10), watchId: ids[0], canceled: true, compactRevision: 8n });
-  expect(watches.map(({ end }) => end)).toEqual(["compacted", undefined]);
+  first.send({ header: header(10), watchId: ids[4], events: puts(9, 9) });
+  first.send({ header: header(20), watchId: ids[0], canceled: true, compactRevision: 8n });
+  const [gone, notTold, ...others] = watches.map(({ end }) => end);
+  expect([gone, notTold]).toEqual(["compacted", "compacted"]);
+  expect([...others, caughtUp.end]).toEqual([undefined, undefined, undefined]);
 });
 
 test("a silent stream is asked for a sign of life, and left when none comes", async () => {
