@@ -3,11 +3,13 @@ import { Discovery } from "../../src/index.ts";
 import { startEtcd, startProxy } from "../../src/testing/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { hostValue } from "../support/host-value.ts";
-import { putOneByOne } from "../support/put-one-by-one.ts";
 import { RawEtcd } from "../support/raw-etcd.ts";
 import { witness, type Witness } from "../support/witness.ts";
 
 const key = (id: string): string => `/services/api/${id}`;
+
+/** For as many writes as it takes, in milliseconds. */
+const patience = 15_000;
 
 test("whoever begins to follow while hosts come and go all the time is told of each that stays", async () => {
   await using etcd = await startEtcd();
@@ -15,25 +17,26 @@ test("whoever begins to follow while hosts come and go all the time is told of e
   const everybody: Witness[] = [];
   let writes = 0;
   let writing = true;
-  const writer = (async () => {
-    for (; writing; writes += 1) {
-      await putOneByOne(etcd.endpoint, [[key(`h${writes}`), hostValue("api", `h${writes}`)]]);
-      if (writes % 3 === 2) await raw.delete(key(`h${writes - 1}`));
+  const write = async (): Promise<void> => {
+    while (writing) {
+      writes += 1;
+      const [id, next] = [`h${writes}`, `next-${writes}`];
+      await raw.put(key(id), hostValue("api", id));
+      await raw.put(key(next), hostValue("api", next));
+      await raw.delete(key(id));
     }
-  })();
-  const discoveries = Array.from(
-    { length: 12 },
-    () => new Discovery({ endpoints: etcd.endpoints }),
-  );
+  };
+  const writers = Promise.all([write(), write(), write(), write()]);
+  const discoveries = Array.from({ length: 8 }, () => new Discovery({ endpoints: etcd.endpoints }));
   try {
     for (const [index, discovery] of discoveries.entries()) {
-      await eventually(() => writes > 10 * index);
+      await eventually(() => writes > 4 * index, patience);
       everybody.push(witness(discovery, "api"));
     }
-    await eventually(() => writes > 150);
+    await eventually(() => writes > 40, patience);
     writing = false;
-    await writer;
-    await Promise.all(everybody.map((seen) => seen.agrees(etcd)));
+    await writers;
+    await Promise.all(everybody.map((seen) => seen.agrees(etcd, patience)));
     for (const seen of everybody) {
       // Nothing of it by listing again.
       expect(seen.told.filter((event) => event.endsWith("resync"))).toEqual([]);

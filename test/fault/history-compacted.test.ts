@@ -74,7 +74,7 @@ test("a watch whose connection takes nothing while etcd compacts is told the dif
     await put(etcd, "b", "2");
     await put(etcd, "d");
     // More than what a connection holds, so that etcd has to keep the rest for later.
-    const filler = Array.from({ length: 600 }, (_, index): [string, Uint8Array] => [
+    const filler = Array.from({ length: 400 }, (_, index): [string, Uint8Array] => [
       key(`x${index % 50}`),
       hostValue("api", `x${index % 50}`, "z".repeat(5_000)),
     ]);

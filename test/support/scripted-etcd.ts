@@ -49,6 +49,7 @@ export class ScriptedEtcd implements AsyncDisposable {
   /** The newest revision that is forgotten. */
   compacted = 0;
 
+  readonly #newest = new Map<string, KeyValue>();
   readonly #server: ScriptedGrpcServer;
 
   static async start(): Promise<ScriptedEtcd> {
@@ -106,16 +107,17 @@ export class ScriptedEtcd implements AsyncDisposable {
   }
 
   #event(key: string, value: string | Uint8Array | undefined): Event {
-    const id = Buffer.from(key);
-    const latest = this.#latest({ key: id }, this.revision)[0];
+    const latest = this.#newest.get(key);
     const kv: KeyValue = {
-      key: id,
+      key: Buffer.from(key),
       value: Buffer.from(value ?? ""),
       createRevision: value === undefined ? 0n : (latest?.createRevision ?? BigInt(this.revision)),
       modRevision: BigInt(this.revision),
       version: value === undefined ? 0n : (latest?.version ?? 0n) + 1n,
       lease: 0n,
     };
+    if (value === undefined) this.#newest.delete(key);
+    else this.#newest.set(key, kv);
     return { type: value === undefined ? Event_EventType.DELETE : Event_EventType.PUT, kv };
   }
 
