@@ -8,6 +8,9 @@ const pollMs = 15;
 /** Whoever does not answer in that time is taken for one that does not run. */
 const statusTimeoutMs = 1_000;
 
+/** A transfer takes a few messages, but an answer never comes if somebody else was elected meanwhile. */
+const transferTimeoutMs = 1_000;
+
 /** What a member knows of the leadership. */
 interface View<Member> {
   readonly member: Member;
@@ -17,20 +20,20 @@ interface View<Member> {
   readonly leader: string;
 }
 
+/** Calls a member's gateway. */
+type Ask<Member> = (
+  member: Member,
+  path: string,
+  body: EtcdJson,
+  timeoutMs: number,
+) => Promise<EtcdJson>;
+
 /** Who leads a cluster, and its change. */
 export class Leadership<Member> {
   readonly #members: readonly Member[];
-  readonly #ask: (
-    member: Member,
-    path: string,
-    body: EtcdJson,
-    timeoutMs?: number,
-  ) => Promise<EtcdJson>;
+  readonly #ask: Ask<Member>;
 
-  constructor(
-    members: readonly Member[],
-    ask: (member: Member, path: string, body: EtcdJson, timeoutMs?: number) => Promise<EtcdJson>,
-  ) {
+  constructor(members: readonly Member[], ask: Ask<Member>) {
     this.#members = members;
     this.#ask = ask;
   }
@@ -40,18 +43,20 @@ export class Leadership<Member> {
     return await this.#wait(timeoutMs, "have no leader", (views) => this.#leaderOf(views)?.member);
   }
 
-  /** Resolves when all members that answer name the new leader. */
-  async move(from: Member, to: Member, timeoutMs: number): Promise<void> {
-    if (from === to) return;
-    const id = await this.#wait(
-      timeoutMs,
-      "do not answer",
-      (views) => views.find(({ member }) => member === to)?.id,
-    );
-    await this.#ask(from, "/v3/maintenance/transfer-leadership", { targetID: id });
-    await this.#wait(timeoutMs, "do not follow the new leader", (views) =>
-      views.every(({ leader }) => leader === id) ? this.#leaderOf(views) : undefined,
-    );
+  /**
+   * Makes this member the leader; resolves when all members that answer name it. Asks again when
+   * it came otherwise: elections also happen by themselves.
+   */
+  async move(to: Member, timeoutMs: number): Promise<void> {
+    await this.#wait(timeoutMs, "do not follow that leader", async (views) => {
+      const leader = this.#leaderOf(views);
+      const next = views.find(({ member }) => member === to);
+      if (leader === undefined || next === undefined) return undefined;
+      if (leader === next) return views.every((view) => view.leader === next.id) || undefined;
+      const path = "/v3/maintenance/transfer-leadership";
+      await this.#ask(leader.member, path, { targetID: next.id }, transferTimeoutMs);
+      return undefined;
+    });
   }
 
   #leaderOf(views: readonly View<Member>[]): View<Member> | undefined {
@@ -63,14 +68,19 @@ export class Leadership<Member> {
   async #wait<T>(
     timeoutMs: number,
     problem: string,
-    look: (views: readonly View<Member>[]) => T | undefined,
+    look: (views: readonly View<Member>[]) => T | undefined | Promise<T | undefined>,
   ): Promise<T> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
-      const found = look(await this.#views());
-      if (found !== undefined) return found;
+      let cause: unknown;
+      try {
+        const found = await look(await this.#views());
+        if (found !== undefined) return found;
+      } catch (error) {
+        cause = error;
+      }
       if (performance.now() > deadline) {
-        throw new DiscoveryError("TIMEOUT", `The members of this etcd ${problem}.`);
+        throw new DiscoveryError("TIMEOUT", `The members of this etcd ${problem}.`, { cause });
       }
       await sleep(pollMs);
     }

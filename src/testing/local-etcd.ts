@@ -131,18 +131,17 @@ export class LocalEtcd implements EtcdCluster {
   }
 
   async moveLeader(to?: EtcdMember): Promise<void> {
-    const from = await this.#leadership.leader(this.#timeoutMs);
-    const next =
-      to === undefined
-        ? this.#members.find((member) => member !== from && member.serving)
-        : this.#members.find((member) => member === to);
+    const leader = to === undefined ? await this.leader() : undefined;
+    const next = this.#members.find((member) =>
+      to === undefined ? member !== leader && member.serving : member === to,
+    );
     if (next === undefined) {
       refuse(
         "to",
         to === undefined ? "there is no other member that serves" : "is no member of this etcd",
       );
     }
-    await this.#leadership.move(from, next, this.#timeoutMs);
+    await this.#leadership.move(next, this.#timeoutMs);
   }
 
   async defragment(): Promise<void> {
