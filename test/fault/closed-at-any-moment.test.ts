@@ -27,7 +27,7 @@ const timeoutMs = 1_500;
 const farewellMs = 2_000;
 
 /** A record must be gone this soon where etcd can be reached. */
-const goneMs = 3_000;
+const goneMs = 5_000;
 
 interface World {
   readonly etcd: EtcdCluster;

@@ -8,6 +8,7 @@ import { measured } from "../support/measured.ts";
 import { RawEtcd } from "../support/raw-etcd.ts";
 import { recordingLogger } from "../support/recording-logger.ts";
 import { statesOf } from "../support/registrations.ts";
+import { timeUntil } from "../support/time-until.ts";
 import { witness } from "../support/witness.ts";
 
 let etcd: EtcdCluster;
@@ -135,10 +136,12 @@ describe.concurrent("poison among the records", () => {
         [...(await raw.list(`${prefix}/`))].map(([key, { value }]) => [key, value]);
       const before = await values();
       for (const [key] of before) await raw.put(key ?? "", poison);
-      const poisonedAt = performance.now();
-      await eventually(async () => expect(await values()).toEqual(before), 4_000, 10);
-      measured("a poisoned record and info put back", performance.now() - poisonedAt);
-      expect(performance.now() - poisonedAt).toBeLessThan(2_000);
+      const { tookMs, ownMs } = await timeUntil(
+        async () => expect(await values()).toEqual(before),
+        10_000,
+      );
+      measured("a poisoned record and info put back", tookMs);
+      expect(ownMs).toBeLessThan(2_000);
       await eventually(() => registration.state === "registered");
       expect(registration.credentials()).toEqual({ user: "user", password: "secret" });
     },
@@ -158,7 +161,7 @@ describe.concurrent("poison among the records", () => {
     const before = (await raw.get(key))?.value ?? "";
     const full = JSON.parse(before) as object;
     await raw.put(key, JSON.stringify({ ...full, ...lacking }));
-    await eventually(async () => expect((await raw.get(key))?.value).toBe(before), 2_000, 10);
+    await eventually(async () => expect((await raw.get(key))?.value).toBe(before), 5_000, 10);
     expect(registration.credentials()).toEqual({ user: "user", password: "secret" });
   });
 });

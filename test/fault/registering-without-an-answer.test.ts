@@ -5,6 +5,7 @@ import { eventually } from "../support/eventually.ts";
 import { leasesOf, noOrphanLease } from "../support/leases.ts";
 import { measured } from "../support/measured.ts";
 import { RawEtcd } from "../support/raw-etcd.ts";
+import { timeUntil } from "../support/time-until.ts";
 import { witness } from "../support/witness.ts";
 
 const publicHost = (password: string) => ({
@@ -60,11 +61,12 @@ describe.concurrent("a host whose registration got no answer for longer than its
       await eventually(() => proxy.connections > 3, 5_000, 20);
       expect(registration.ready).toBe(false);
       end({ etcd, proxy });
-      const answersSince = performance.now();
-      await registration.waitRegistration();
-      const tookMs = performance.now() - answersSince;
+      const { tookMs, ownMs } = await timeUntil(async () => {
+        await raw.get("/");
+        expect(registration.ready).toBe(true);
+      }, 10_000);
       measured(`registered without an answer as ${name}`, tookMs);
-      expect(tookMs).toBeLessThan(2_000);
+      expect(ownMs).toBeLessThan(2_000);
 
       const keys = await raw.list("/services/late/");
       expect([...keys.keys()]).toEqual([`/services/late/${registration.uuid}`]);
