@@ -70,9 +70,9 @@ export class Comparison {
         if (there.get(id) !== revision) differences.set(id, revision);
       }
       const { info } = this.#keeper;
-      const known = info?.value === undefined ? 0 : info.revision;
-      if (info !== undefined && known !== (listing.info?.revision ?? 0)) {
-        differences.set(infoId, known);
+      // By what it says: a touch may be told before the answer to an earlier write of its own.
+      if (info !== undefined && !sameBytes(info.value, listing.info?.value)) {
+        differences.set(infoId, info.revision);
       }
     } catch {
       signal.throwIfAborted();
@@ -86,4 +86,9 @@ export class Comparison {
       ({ stored, uuid }) => (stored === undefined ? [] : [[uuid, stored.revision]]),
     );
   }
+}
+
+function sameBytes(one: Uint8Array | undefined, other: Uint8Array | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other;
+  return Buffer.compare(one, other) === 0;
 }

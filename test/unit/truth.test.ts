@@ -104,7 +104,8 @@ async function play(steps: readonly Step[]): Promise<void> {
   expect(player.faults, player.told.join("\n")).toEqual([]);
 }
 
-const { TRUTH_RUNS: runs = "300", TRUTH_SEED: seed } = process.env;
+/** What a failure prints as its seed and its path plays it again. */
+const { TRUTH_RUNS: runs = "300", TRUTH_SEED: seed, TRUTH_PATH: path } = process.env;
 
 it(
   "whatever processes do and whatever befalls the store, the truth comes out",
@@ -112,7 +113,9 @@ it(
   async () => {
     await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 60, size: "max" }), play), {
       numRuns: Number(runs),
+      endOnFailure: process.env["TRUTH_SHRINK"] === undefined,
       ...(seed === undefined ? {} : { seed: Number(seed) }),
+      ...(path === undefined ? {} : { path }),
     });
   },
 );
