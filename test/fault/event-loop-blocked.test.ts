@@ -137,7 +137,8 @@ describe.concurrent("a process", () => {
       expect(it.told()).toEqual(["up it", "update it", "down it expired", "up it"]),
     );
     const health = await it.goHome();
-    expect(health).toMatchObject({ registrations: [{ state: "registered" }], stalls: 1 });
+    expect(health).toMatchObject({ registrations: [{ state: "registered" }] });
+    expect(health.stalls).toBeGreaterThanOrEqual(1);
     expect(troubles(health)).toEqual([]);
   });
 
@@ -159,7 +160,7 @@ describe.concurrent("a process", () => {
     const states = (it.child.said as Said[]).filter(is("state")).map(({ state }) => state);
     expect(states).toEqual(["lost", "registered"]);
     await eventually(() => expect(it.told()).toEqual(["up it", "down it expired", "up it"]));
-    expect((await it.goHome()).stalls).toBe(1);
+    expect((await it.goHome()).stalls).toBeGreaterThanOrEqual(1);
   });
 
   test("that is blocked most of the time, for a third of its lease each, keeps it", async () => {
@@ -189,22 +190,29 @@ describe.concurrent("a process", () => {
       const { now } = Date;
       for (const hours of [1, -1, 0]) {
         Date.now = () => now() + hours * 3_600_000;
+        say({ kind: "moved", health: discovery.health() });
         await seconds(${ttlSeconds / 2});
         await discovery.get(name).one();
         await registration.update({ weight: 2 + hours });
+        say({ kind: "moved", health: discovery.health() });
       }
-      say({ kind: "woken", health: discovery.health() });
+      say({ kind: "woken" });
     `);
-    const { health } = await it.child.heard<Said>(is("woken"));
-    expect(health).toMatchObject({
-      etcd: { endpoint: inject("etcd") },
-      registrations: [{ state: "registered" }],
-      services: [{ source: "live", ageMs: 0, resyncs: 0 }],
-      stalls: 0,
-    });
-    expect(troubles(health)).toEqual([]);
-    expect(health?.etcd.lastAnswerMs).toBeLessThan(ttlMs);
-    expect(health?.lease?.remainingMs).toBeGreaterThan(0);
+    await it.child.heard<Said>(is("woken"));
+    const moved = (it.child.said as Said[]).filter(is("moved")).map(({ health }) => health);
+    expect(moved).toHaveLength(6);
+    for (const health of moved) {
+      expect(health).toMatchObject({
+        etcd: { endpoint: inject("etcd") },
+        registrations: [{ state: "registered" }],
+        services: [{ source: "live", ageMs: 0, resyncs: 0 }],
+      });
+      expect(troubles(health)).toEqual([]);
+      expect(health?.etcd.lastAnswerMs).toBeGreaterThanOrEqual(0);
+      expect(health?.etcd.lastAnswerMs).toBeLessThan(ttlMs);
+      expect(health?.lease?.remainingMs).toBeGreaterThan(0);
+      expect(health?.lease?.remainingMs).toBeLessThanOrEqual(ttlMs);
+    }
     expect((await it.record())?.lease).toBe(it.before?.lease);
     expect(it.told()).toEqual(["up it", "update it", "update it", "update it"]);
     await it.goHome();
