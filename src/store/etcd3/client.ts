@@ -126,7 +126,8 @@ export class Client {
       const found = kvs[0] === undefined ? undefined : keyValueOf(kvs[0]);
       return (
         found?.modRevision === witness?.modRevision &&
-        found?.createRevision === witness?.createRevision
+        found?.createRevision === witness?.createRevision &&
+        found?.lease === witness?.lease
       );
     };
     try {

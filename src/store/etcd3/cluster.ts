@@ -10,11 +10,14 @@ export interface Mark {
   readonly revision: number;
 }
 
-/** A record as it certainly was at some revision: two histories hardly have it in common. */
+/** A record as it certainly was at some revision. */
 export interface Witness {
   readonly key: Uint8Array;
   readonly createRevision: bigint;
   readonly modRevision: bigint;
+
+  /** The lease that it lives by; 0: none. */
+  readonly lease: bigint;
 }
 
 /**
@@ -37,7 +40,7 @@ export class Cluster {
     return this.#mark;
   }
 
-  /** The newest record seen: on the same history it is still to be found at its revision. */
+  /** The newest record seen that lives by a lease: on the same history it is still to be found at its revision. */
   get witness(): Witness | undefined {
     return this.#witness;
   }
@@ -69,11 +72,14 @@ export class Cluster {
     return false;
   }
 
-  /** Takes note of a record as it was read, or as a watch told of it. */
-  remember(witness: Witness): void {
-    const { key, createRevision, modRevision } = witness;
-    if (this.#witness !== undefined && modRevision <= this.#witness.modRevision) return;
-    this.#witness = { key: new Uint8Array(key), createRevision, modRevision };
+  /**
+   * Takes note of a record as it was read, or as a watch told of it. Only one with a lease can
+   * testify: its number was drawn by lot, but the same infos come back in every history, and in a
+   * young one at the same revisions.
+   */
+  remember({ key, createRevision, modRevision, lease }: Witness): void {
+    if (lease === 0n || modRevision <= (this.#witness?.modRevision ?? 0n)) return;
+    this.#witness = { key: new Uint8Array(key), createRevision, modRevision, lease };
   }
 
   /** The witness can testify no longer. */

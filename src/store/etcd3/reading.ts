@@ -65,7 +65,7 @@ export class Reading {
     const encodedHosts = more.length === 0 ? first : first.concat(...more);
     const records = hostRecords(encodedHosts, Buffer.byteLength(prefix));
     const wanted = hosts === "all" ? undefined : new Set(hosts);
-    this.#remember(encodedInfo, encodedHosts);
+    this.#remember(encodedHosts);
     return {
       revision: held.revision,
       info: encodedInfo === undefined ? undefined : new ListedRecord(service, encodedInfo),
@@ -165,19 +165,18 @@ export class Reading {
     });
   }
 
-  /** The newest record is the best to tell this history from another by. */
-  #remember(info: Uint8Array | undefined, hosts: readonly Uint8Array[]): void {
-    let newest = info;
-    let revision = info === undefined ? 0 : revisionOf(info);
+  /** The newest host is the best to tell this history from another by. */
+  #remember(hosts: readonly Uint8Array[]): void {
+    const { cluster } = this.#client;
+    let newest: Uint8Array | undefined;
+    let revision = Number(cluster.witness?.modRevision ?? 0);
     for (const encoded of hosts) {
       const its = revisionOf(encoded);
       if (its <= revision) continue;
       newest = encoded;
       revision = its;
     }
-    const { cluster } = this.#client;
-    if (newest === undefined || revision <= (cluster.witness?.modRevision ?? 0)) return;
-    cluster.remember(keyValueOf(newest));
+    if (newest !== undefined) cluster.remember(keyValueOf(newest));
   }
 }
 
