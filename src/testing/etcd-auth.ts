@@ -34,12 +34,12 @@ export function checkAuth(auth: EtcdAuth): void {
   if (typeof auth !== "object" || auth === null) {
     refuse("auth", `must be an object with a rootPassword, not ${kindOf(auth)}`);
   }
-  checkPassword("auth.rootPassword", auth.rootPassword);
+  checkText("auth.rootPassword", auth.rootPassword);
 }
 
 /** @throws DiscoveryError `INVALID_ARGUMENT` */
-export function checkPassword(field: string, password: string): void {
-  if (typeof password !== "string" || password === "") {
+export function checkText(field: string, text: string): void {
+  if (typeof text !== "string" || text === "") {
     refuse(field, "must be a string that is not empty");
   }
 }

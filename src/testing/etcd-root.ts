@@ -2,7 +2,7 @@ import { DiscoveryError } from "../errors.ts";
 import { refuse } from "../model/refuse.ts";
 import {
   checkAuth,
-  checkPassword,
+  checkText,
   type EtcdAuth,
   rootToken,
   setUpAuth,
@@ -73,7 +73,8 @@ export class EtcdRoot {
   }
 
   async changePassword(user: string, password: string): Promise<void> {
-    checkPassword("password", password);
+    checkText("user", user);
+    checkText("password", password);
     await this.call("/v3/auth/user/changepw", { name: user, password });
     if (this.auth !== undefined) this.auth = withPassword(this.auth, user, password);
   }

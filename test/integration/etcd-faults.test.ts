@@ -295,6 +295,7 @@ describe("a single etcd", () => {
     }
     expect(() => startEtcd({ auth: {} as EtcdAuth })).toThrow("auth.rootPassword: ");
     await expect(etcd.changePassword("root", "")).rejects.toThrow("password: ");
+    await expect(etcd.changePassword("", "x")).rejects.toThrow("user: ");
     await expect(etcd.changePassword("nobody", "x")).rejects.toThrow("user name not found");
     await put(etcd, "x");
   });
