@@ -265,12 +265,18 @@ export class ServiceKeeper {
     const ids = attempted.map((entry) => entry.uuid);
     const { context } = this;
     const { store, timeoutMs } = context;
-    const listing = await store.read(
-      this.service,
-      { info: true, hosts: ids.length > context.writeSize.hosts ? "all" : ids },
-      { timeoutMs },
-    );
+    // Whatever ends a watch while this is read asks for another look.
     this.#verify = false;
+    const listing = await store
+      .read(
+        this.service,
+        { info: true, hosts: ids.length > context.writeSize.hosts ? "all" : ids },
+        { timeoutMs },
+      )
+      .catch((error: unknown) => {
+        this.#verify = true;
+        throw error;
+      });
     this.#verifiedAt = listing.revision;
     this.see(listing.info, listing.revision);
     const found = new Map(listing.hosts.map((host) => [host.id, host]));
@@ -346,6 +352,8 @@ export class ServiceKeeper {
   }
 
   #follow(): void {
+    // What is known may be of another history, whose revisions say nothing here.
+    if (this.#verify) return;
     if (this.info === undefined || this.#entries.size === 0) return;
     const hosts = new Map<string, number>();
     for (const { ending, stored, uuid } of this.#entries.values()) {
