@@ -12,7 +12,7 @@ const noticedMs = 10_000;
 
 const ttlSeconds = 5;
 
-describe.concurrent("connections that fall silent without a word", () => {
+describe.concurrent("connections that fall silent without a word", { timeout: 60_000 }, () => {
   test.each([1, 2])(
     "cost no registration its lease, and no follower a change, with %i endpoints and several discoveries in one process",
     async (size) => {

@@ -77,51 +77,55 @@ const replacements: Record<string, (world: World) => Promise<void>> = {
   },
 };
 
-describe.concurrent("registrations are back within 10 s, with the newest records and credentials, on an etcd", () => {
-  test.each(Object.entries(replacements))("%s", async (name, replace) => {
-    await using etcd = await startEtcd();
-    await using proxy = await startProxy(etcd.endpoint);
-    const endpoints = [proxy.endpoint];
-    // Long, so that it is not the end of the lease that makes them write again.
-    await using first = new Discovery({ endpoints, ttlSeconds: 20 });
-    await using second = new Discovery({ endpoints, ttlSeconds: 20 });
-    await using following = new Discovery({ endpoints });
-    const registrations: Registration[] = [
-      first.register("public", publicHost("a")),
-      second.register("public", publicHost("b")),
-      second.register("private", { hostname: "b", ports: { http: 80 } }),
-    ];
-    await Promise.all(registrations.map((each) => each.waitRegistration()));
-    const [rotating] = registrations;
-    await using follower = witness(following, "public");
-    await follower.agrees(etcd);
+describe.concurrent(
+  "registrations are back within 10 s, with the newest records and credentials, on an etcd",
+  { timeout: 60_000 },
+  () => {
+    test.each(Object.entries(replacements))("%s", async (name, replace) => {
+      await using etcd = await startEtcd();
+      await using proxy = await startProxy(etcd.endpoint);
+      const endpoints = [proxy.endpoint];
+      // Long, so that it is not the end of the lease that makes them write again.
+      await using first = new Discovery({ endpoints, ttlSeconds: 20 });
+      await using second = new Discovery({ endpoints, ttlSeconds: 20 });
+      await using following = new Discovery({ endpoints });
+      const registrations: Registration[] = [
+        first.register("public", publicHost("a")),
+        second.register("public", publicHost("b")),
+        second.register("private", { hostname: "b", ports: { http: 80 } }),
+      ];
+      await Promise.all(registrations.map((each) => each.waitRegistration()));
+      const [rotating] = registrations;
+      await using follower = witness(following, "public");
+      await follower.agrees(etcd);
 
-    const world: World = { etcd, proxy, backup: await etcd.backup(), now: etcd };
-    await rotating?.rotateCredentials({ user: "user", password: "second" });
-    for (const each of registrations) await each.update({ weight: 7 });
-    await eventually(() => registrations[1]?.credentials().password === "second");
-    const records = async (cluster: EtcdCluster) => {
-      const all = await new RawEtcd(cluster).list("/services");
-      return new Map([...all].map(([key, { value }]) => [key, value]));
-    };
-    const before = await records(etcd);
-    expect(before.size).toBe(5);
+      const world: World = { etcd, proxy, backup: await etcd.backup(), now: etcd };
+      await rotating?.rotateCredentials({ user: "user", password: "second" });
+      for (const each of registrations) await each.update({ weight: 7 });
+      await eventually(() => registrations[1]?.credentials().password === "second");
+      const records = async (cluster: EtcdCluster) => {
+        const all = await new RawEtcd(cluster).list("/services");
+        return new Map([...all].map(([key, { value }]) => [key, value]));
+      };
+      const before = await records(etcd);
+      expect(before.size).toBe(5);
 
-    await replace(world);
-    const servesSince = performance.now();
-    await eventually(async () => expect(await records(world.now)).toEqual(before), noticedMs, 10);
-    measured(`history replaced: an etcd ${name}`, performance.now() - servesSince);
-    await eventually(() => registrations.every(({ state }) => state === "registered"));
-    await follower.agrees(world.now, noticedMs);
-    expect(registrations.map((each) => each.credentials().password)).toEqual([
-      "second",
-      "second",
-      "",
-    ]);
-    await noOrphanLease(new RawEtcd(world.now));
-    expect(await records(world.now)).toEqual(before);
-    await Promise.all([first.close(), second.close(), following.close()]);
-    expect(await new RawEtcd(world.now).list("/services/")).toEqual(new Map());
-    if (world.now !== etcd) await world.now.stop();
-  });
-});
+      await replace(world);
+      const servesSince = performance.now();
+      await eventually(async () => expect(await records(world.now)).toEqual(before), noticedMs, 10);
+      measured(`history replaced: an etcd ${name}`, performance.now() - servesSince);
+      await eventually(() => registrations.every(({ state }) => state === "registered"));
+      await follower.agrees(world.now, noticedMs);
+      expect(registrations.map((each) => each.credentials().password)).toEqual([
+        "second",
+        "second",
+        "",
+      ]);
+      await noOrphanLease(new RawEtcd(world.now));
+      expect(await records(world.now)).toEqual(before);
+      await Promise.all([first.close(), second.close(), following.close()]);
+      expect(await new RawEtcd(world.now).list("/services/")).toEqual(new Map());
+      if (world.now !== etcd) await world.now.stop();
+    });
+  },
+);

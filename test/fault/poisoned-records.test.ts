@@ -59,7 +59,7 @@ const foreignKeys = (prefix: string, service: string): string[] => [
   `${prefix}/services_infos/`,
 ];
 
-describe.concurrent("poison among the records", () => {
+describe.concurrent("poison among the records", { timeout: 60_000 }, () => {
   test("that was there before does no harm to registrations, lookups and followers", async () => {
     const prefix = `/${randomUUID()}`;
     const hosts = `${prefix}/services/demo/`;

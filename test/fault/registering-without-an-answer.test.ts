@@ -37,51 +37,55 @@ const silences: Record<
   "etcd hangs": [({ etcd }) => etcd.pause(), ({ etcd }) => etcd.resume()],
 };
 
-describe.concurrent("a host whose registration got no answer for longer than its timeout, as", () => {
-  test.each(Object.entries(silences))(
-    "%s, is registered once in the end, with no lease left over",
-    async (name, [begin, end]) => {
-      await using etcd = await startEtcd();
-      await using proxy = await startProxy(etcd.endpoint);
-      const raw = new RawEtcd(etcd);
-      await using following = new Discovery({ endpoints: etcd.endpoints });
-      await using follower = witness(following, "late");
-      await follower.agrees(etcd);
-      await using discovery = new Discovery({
-        endpoints: [proxy.endpoint],
-        ttlSeconds: 2,
-        timeoutMs: 500,
-      });
-      await discovery.services();
+describe.concurrent(
+  "a host whose registration got no answer for longer than its timeout, as",
+  { timeout: 60_000 },
+  () => {
+    test.each(Object.entries(silences))(
+      "%s, is registered once in the end, with no lease left over",
+      async (name, [begin, end]) => {
+        await using etcd = await startEtcd();
+        await using proxy = await startProxy(etcd.endpoint);
+        const raw = new RawEtcd(etcd);
+        await using following = new Discovery({ endpoints: etcd.endpoints });
+        await using follower = witness(following, "late");
+        await follower.agrees(etcd);
+        await using discovery = new Discovery({
+          endpoints: [proxy.endpoint],
+          ttlSeconds: 2,
+          timeoutMs: 500,
+        });
+        await discovery.services({ timeoutMs: 10_000 });
 
-      begin({ etcd, proxy });
-      const registration = discovery.register("late", publicHost("secret"));
-      // The lease, and on the connection that comes after it, again and again.
-      await eventually(() => registration.lastError !== undefined);
-      await eventually(() => proxy.connections > 3, 5_000, 20);
-      expect(registration.ready).toBe(false);
-      end({ etcd, proxy });
-      const { tookMs, ownMs } = await timeUntil(async () => {
-        await raw.get("/");
-        expect(registration.ready).toBe(true);
-      }, 10_000);
-      measured(`registered without an answer as ${name}`, tookMs);
-      expect(ownMs).toBeLessThan(2_000);
+        begin({ etcd, proxy });
+        const registration = discovery.register("late", publicHost("secret"));
+        // The lease, and on the connection that comes after it, again and again.
+        await eventually(() => registration.lastError !== undefined);
+        await eventually(() => proxy.connections > 3, 5_000, 20);
+        expect(registration.ready).toBe(false);
+        end({ etcd, proxy });
+        const { tookMs, ownMs } = await timeUntil(async () => {
+          await raw.get("/");
+          expect(registration.ready).toBe(true);
+        }, 10_000);
+        measured(`registered without an answer as ${name}`, tookMs);
+        expect(ownMs).toBeLessThan(2_000);
 
-      const keys = await raw.list("/services/late/");
-      expect([...keys.keys()]).toEqual([`/services/late/${registration.uuid}`]);
-      await follower.agrees(etcd);
-      expect(follower.told).toEqual([`up ${registration.uuid}`]);
-      // Those that nobody knows of run out by themselves, as nobody keeps them.
-      await noOrphanLease(raw, { withinMs: 6_000 });
-      expect(await raw.leases()).toEqual(leasesOf(await raw.list("/services/")));
-      await discovery.close();
-      expect([await raw.list("/services/"), await raw.leases()]).toEqual([new Map(), []]);
-    },
-  );
-});
+        const keys = await raw.list("/services/late/");
+        expect([...keys.keys()]).toEqual([`/services/late/${registration.uuid}`]);
+        await follower.agrees(etcd);
+        expect(follower.told).toEqual([`up ${registration.uuid}`]);
+        // Those that nobody knows of run out by themselves, as nobody keeps them.
+        await noOrphanLease(raw, { withinMs: 6_000 });
+        expect(await raw.leases()).toEqual(leasesOf(await raw.list("/services/")));
+        await discovery.close();
+        expect([await raw.list("/services/"), await raw.leases()]).toEqual([new Map(), []]);
+      },
+    );
+  },
+);
 
-describe.concurrent("a first registration whose answer was lost", () => {
+describe.concurrent("a first registration whose answer was lost", { timeout: 60_000 }, () => {
   test("is found on etcd, and takes the credentials that another has announced since", async () => {
     await using etcd = await startEtcd();
     await using proxy = await startProxy(etcd.endpoint);
