@@ -19,13 +19,14 @@ test("3,000 revisions of backlog, cut whenever some of it came, are all told, ea
   await using proxy = await startProxy(etcd.endpoint);
   await using discovery = new Discovery({ endpoints: [proxy.endpoint] });
   const raw = new RawEtcd(etcd);
-  await raw.put("/services/api/h0", hostValue("api", "h0"));
+  const lease = await raw.grant();
+  await raw.put("/services/api/h0", hostValue("api", "h0"), lease);
   await using seen = witness(discovery, "api");
   const news = discovery.subscribeNew("api");
   await seen.ready();
 
   proxy.refuse();
-  await putOneByOne(etcd.endpoint, writes);
+  await putOneByOne(etcd.endpoint, writes, lease);
   await raw.delete("/services/api/h0");
   proxy.heal();
 

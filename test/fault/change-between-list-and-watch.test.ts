@@ -52,7 +52,8 @@ test("what changes between the listing and a watch that comes late is told", asy
   await using proxy = await startProxy(etcd.endpoint);
   await using discovery = new Discovery({ endpoints: [proxy.endpoint] });
   const raw = new RawEtcd(etcd);
-  for (const id of ["a", "b"]) await raw.put(key(id), hostValue("api", id));
+  const lease = await raw.grant();
+  for (const id of ["a", "b"]) await raw.put(key(id), hostValue("api", id), lease);
   await using seen = witness(discovery, "api");
   // Listed; the watch is on its way and does not arrive.
   await eventually(() => {

@@ -11,7 +11,8 @@ import { witness, type Witness } from "../support/witness.ts";
 const noticedWithin = 10_000;
 
 async function putHost(etcd: EtcdCluster, id: string, shard?: string): Promise<void> {
-  await new RawEtcd(etcd).put(`/services/api/${id}`, hostValue("api", id, shard));
+  const raw = new RawEtcd(etcd);
+  await raw.put(`/services/api/${id}`, hostValue("api", id, shard), await raw.grant());
 }
 
 /** Writes that concern nobody here, so that revisions go on. */

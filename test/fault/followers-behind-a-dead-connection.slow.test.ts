@@ -26,8 +26,9 @@ test.each<[string, (proxy: TcpProxy) => void, readonly string[] | undefined]>([
       () => new Discovery({ endpoints: [proxy.endpoint] }),
     );
     const raw = new RawEtcd(etcd);
+    const lease = await raw.grant();
     const put = (id: string, shard?: string): Promise<void> =>
-      raw.put(`/services/api/${id}`, hostValue("api", id, shard));
+      raw.put(`/services/api/${id}`, hostValue("api", id, shard), lease);
     try {
       for (const id of ["a", "b"]) await put(id);
       const all = discoveries.map((discovery) => witness(discovery, "api"));

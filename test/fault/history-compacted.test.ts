@@ -11,8 +11,11 @@ import { witness, type Witness } from "../support/witness.ts";
 
 const key = (id: string): string => `/services/api/${id}`;
 
-const put = (etcd: EtcdCluster, id: string, shard?: string): Promise<void> =>
-  new RawEtcd(etcd).put(key(id), hostValue("api", id, shard));
+/** As a host that lives by a lease. */
+async function put(etcd: EtcdCluster, id: string, shard?: string): Promise<void> {
+  const raw = new RawEtcd(etcd);
+  await raw.put(key(id), hostValue("api", id, shard), await raw.grant());
+}
 
 const remove = (etcd: EtcdCluster, id: string): Promise<void> => new RawEtcd(etcd).delete(key(id));
 

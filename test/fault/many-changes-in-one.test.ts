@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { Discovery } from "../../src/index.ts";
-import { encodeHost } from "../../src/model/record.ts";
-import { decodeHost } from "../../src/model/record.ts";
+import { decodeHost, encodeHost } from "../../src/model/record.ts";
 import { type EtcdCluster, startEtcd, startProxy } from "../../src/testing/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { hostValue } from "../support/host-value.ts";
+import { RawEtcd } from "../support/raw-etcd.ts";
 import { witness, type Witness } from "../support/witness.ts";
 
 const ids = Array.from({ length: 20 }, (_, index) => `h${index}`);
@@ -15,10 +15,11 @@ const key = (id: string): string => base64(`/services/api/${id}`);
 
 /** Writes all hosts at one revision; `shard` tells which. */
 async function writeAll(etcd: EtcdCluster, shard: string, bytes = 0): Promise<void> {
+  const lease = await new RawEtcd(etcd).grant();
   const success = ids.map((id) => {
     const record = decodeHost(hostValue("api", id, shard), "api", id);
     const value = encodeHost({ ...record, metadata: { filling: "x".repeat(bytes) } });
-    return { request_put: { key: key(id), value: base64(value) } };
+    return { request_put: { key: key(id), value: base64(value), lease } };
   });
   await etcd.call("/v3/kv/txn", { success });
 }

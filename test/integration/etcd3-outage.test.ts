@@ -12,6 +12,7 @@ import {
   write,
 } from "../support/etcd3.ts";
 import { eventually } from "../support/eventually.ts";
+import { RawEtcd } from "../support/raw-etcd.ts";
 
 /** Something that refuses connections: nobody listens on port 1. */
 const nowhere = "http://127.0.0.1:1";
@@ -163,7 +164,8 @@ describe("one etcd", () => {
   test("a silent watch stream is found out, though nothing else is under way", async () => {
     await using proxy = await startProxy(etcd.endpoint);
     await using store = etcd3Store([proxy.endpoint]);
-    await store.write(write("silent", putInfo("h")), patiently);
+    const raw = new RawEtcd(etcd);
+    await raw.put("/services/silent/h", "h", await raw.grant());
     const { revision } = await read(store, "silent");
     const watch = follow(store, { service: "silent", part: "all", from: revision + 1 });
     await eventually(() => expect(watch.timesEstablished).toBe(1));

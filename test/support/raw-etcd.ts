@@ -76,6 +76,12 @@ export class RawEtcd {
     return leases.map(({ ID }) => ID);
   }
 
+  /** Makes a lease that nobody keeps alive, and returns its id. */
+  async grant(ttlSeconds = 3_600): Promise<string> {
+    const { ID } = await this.#call("/v3/lease/grant", { TTL: String(ttlSeconds) });
+    return ID as string;
+  }
+
   async revoke(lease: string): Promise<void> {
     await this.#call("/v3/lease/revoke", { ID: lease });
   }

@@ -114,7 +114,8 @@ export class ScriptedEtcd implements AsyncDisposable {
       createRevision: value === undefined ? 0n : (latest?.createRevision ?? BigInt(this.revision)),
       modRevision: BigInt(this.revision),
       version: value === undefined ? 0n : (latest?.version ?? 0n) + 1n,
-      lease: 0n,
+      // By which a client knows this history from another.
+      lease: value === undefined ? 0n : 7n,
     };
     if (value === undefined) this.#newest.delete(key);
     else this.#newest.set(key, kv);

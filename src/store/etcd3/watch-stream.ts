@@ -217,6 +217,7 @@ export class WatchStream {
   #canceled(stream: OpenStream, id: bigint, message: WatchResponse): void {
     const watch = this.#watches.get(id);
     if (watch === undefined) return;
+    this.#fragments.delete(id);
     if (message.compactRevision > 0n) this.#compacted(id, Number(message.compactRevision));
     else void this.#refused(stream, id, watch, message.cancelReason);
   }
@@ -229,7 +230,7 @@ export class WatchStream {
   #compacted(id: bigint, revision: number): void {
     const error = new Error(`etcd has compacted the history up to revision ${revision}`);
     const concerned = [...this.#watches].filter(
-      ([other, { behind, next }]) => other === id || (behind && next < revision),
+      ([other, { behind, next }]) => other === id || (behind && next <= revision),
     );
     for (const [each, watch] of concerned) {
       // Ending one may have removed another.

@@ -78,6 +78,8 @@ export class ServiceWatch implements Watch {
 
   /** Something happened in one of the ranges, and the other may have more to say of it. */
   changed(changes: readonly WatchChange[], hold: boolean): void {
+    // What came told that these are other records, too.
+    if (this.#closed) return;
     for (const change of changes) this.#pending.push(change);
     if (!this.#established) return;
     if (this.#ranges.length === 1) this.#flush();

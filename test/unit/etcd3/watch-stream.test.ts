@@ -58,7 +58,7 @@ function history({ revision }: { readonly revision?: bigint }): object {
     createRevision: 1n,
     modRevision: revision ?? BigInt(head),
     version: 1n,
-    lease: 0n,
+    lease: 7n,
   });
   return { header: header(head), kvs: [record.finish()] };
 }
@@ -66,7 +66,7 @@ function history({ revision }: { readonly revision?: bigint }): object {
 /** Lets the store read something by which it knows this etcd, when that has come so far. */
 async function knowAt(revision: number): Promise<void> {
   head = revision;
-  await store.read("demo", { info: true, hosts: [] }, { timeoutMs: 1_000 });
+  await store.read("demo", { info: false, hosts: "all" }, { timeoutMs: 1_000 });
   head = 5_000;
 }
 
@@ -77,6 +77,7 @@ const put = (revision: number, id = "a"): object => ({
     value: bytes(String(revision)),
     modRevision: BigInt(revision),
     createRevision: 1n,
+    lease: 7n,
   },
 });
 
@@ -247,16 +248,22 @@ test("a watch that is refused without its name does not stall or end the others"
 });
 
 test("one word of compaction ends all that have to catch up with what is gone, and no other", async () => {
-  const from = { gone: 3, "gone, and not told": 4, "just there": 8, "nothing missed": 11 };
+  const from = {
+    gone: 3,
+    "gone, and not told": 4,
+    "at the edge": 8,
+    "just there": 9,
+    "nothing missed": 11,
+  };
   const watches = Object.entries(from).map(([host, revision]) => watchHost(revision, host));
   const caughtUp = watchHost(2, "caught up since");
-  const first = await stream(0, 5);
+  const first = await stream(0, 6);
   const ids = creates(first).map(({ watchId }) => watchId);
   accept(first, 10);
-  first.send({ header: header(10), watchId: ids[4], events: puts(9, 9) });
+  first.send({ header: header(10), watchId: ids[5], events: puts(9, 9) });
   first.send({ header: header(20), watchId: ids[0], canceled: true, compactRevision: 8n });
-  const [gone, notTold, ...others] = watches.map(({ end }) => end);
-  expect([gone, notTold]).toEqual(["compacted", "compacted"]);
+  const [gone, notTold, atTheEdge, ...others] = watches.map(({ end }) => end);
+  expect([gone, notTold, atTheEdge]).toEqual(["compacted", "compacted", "compacted"]);
   expect([...others, caughtUp.end]).toEqual([undefined, undefined, undefined]);
 });
 
