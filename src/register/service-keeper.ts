@@ -265,7 +265,9 @@ export class ServiceKeeper {
     const ids = attempted.map((entry) => entry.uuid);
     const { context } = this;
     const { store, timeoutMs } = context;
-    // Whatever ends a watch while this is read asks for another look.
+    // What is read is newer than all news so far, or of another history. Whatever ends a watch
+    // meanwhile asks for another look.
+    this.#settling.cancel();
     this.#verify = false;
     const listing = await store
       .read(

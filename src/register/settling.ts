@@ -40,7 +40,9 @@ export class Settling {
     );
   }
 
+  /** Forgets the news. */
   cancel(): void {
     this.#cancel();
+    this.#pending = undefined;
   }
 }
