@@ -235,7 +235,8 @@ export class WatchStream {
     for (const [each, watch] of concerned) {
       // Ending one may have removed another.
       if (this.#watches.get(each) !== watch) continue;
-      this.#delete(each, watch);
+      // etcd keeps what it has ended so until it is told to let go of it.
+      this.#forget(watch);
       watch.ended("compacted", error);
     }
   }

@@ -265,6 +265,12 @@ test("one word of compaction ends all that have to catch up with what is gone, a
   const [gone, notTold, atTheEdge, ...others] = watches.map(({ end }) => end);
   expect([gone, notTold, atTheEdge]).toEqual(["compacted", "compacted", "compacted"]);
   expect([...others, caughtUp.end]).toEqual([undefined, undefined, undefined]);
+  // etcd would keep them otherwise, for as long as the stream lives.
+  const cancelled = first.requests.flatMap((request) => {
+    const { cancelRequest } = request as { cancelRequest?: { watchId: bigint } };
+    return cancelRequest === undefined ? [] : [cancelRequest.watchId];
+  });
+  expect(cancelled).toEqual(ids.slice(0, 2));
 });
 
 test("a silent stream is asked for a sign of life, and left when none comes", async () => {
