@@ -22,7 +22,7 @@ const summary = ({ hosts, added, updated, removed, freshness }: ServiceView) => 
 
 const base64 = (data: string | Uint8Array) => Buffer.from(data).toString("base64");
 
-/** Writes a host's record by hand, without a lease. */
+/** Writes a host's record by hand, under a lease that nobody keeps alive. */
 async function putHost(etcd: EtcdCluster, service: string, id: string, shard = ""): Promise<void> {
   const value = encodeHost({
     uuid: id,
@@ -38,11 +38,17 @@ async function putHost(etcd: EtcdCluster, service: string, id: string, shard = "
     shard,
     draining: false,
   });
-  await putKey(etcd, `/services/${service}/${id}`, value);
+  const { ID } = await etcd.call("/v3/lease/grant", { TTL: "3600" });
+  await putKey(etcd, `/services/${service}/${id}`, value, ID as string);
 }
 
-async function putKey(etcd: EtcdCluster, key: string, value: string | Uint8Array): Promise<void> {
-  await etcd.call("/v3/kv/put", { key: base64(key), value: base64(value) });
+async function putKey(
+  etcd: EtcdCluster,
+  key: string,
+  value: string | Uint8Array,
+  lease = "0",
+): Promise<void> {
+  await etcd.call("/v3/kv/put", { key: base64(key), value: base64(value), lease });
 }
 
 async function deleteHost(etcd: EtcdCluster, service: string, id: string): Promise<void> {
