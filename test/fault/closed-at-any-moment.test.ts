@@ -90,7 +90,7 @@ const moments: Record<string, Moment> = {
   "while its lease is granted, and the connection is cut before it knows": {
     reachable: true,
     async close({ open, proxy, raw }) {
-      const discovery = open();
+      const discovery = open({ ttlSeconds: 5 });
       await discovery.services({ timeoutMs: 10_000 });
       proxy.stall("down");
       discovery.register(service, publicHost);
@@ -153,7 +153,7 @@ const moments: Record<string, Moment> = {
     reachable: true,
     async close({ open, proxy }) {
       proxy.delay(60);
-      const discovery = open();
+      const discovery = open({ ttlSeconds: 5 });
       discovery.register(service, publicHost);
       await sleep(200);
       await discovery.close();

@@ -121,7 +121,8 @@ describe.concurrent(
         "second",
         "",
       ]);
-      await noOrphanLease(new RawEtcd(world.now));
+      // A machine that is very busy may lose them all, and leave the old ones to run out.
+      await noOrphanLease(new RawEtcd(world.now), { withinMs: 30_000 });
       expect(await records(world.now)).toEqual(before);
       await Promise.all([first.close(), second.close(), following.close()]);
       expect(await new RawEtcd(world.now).list("/services/")).toEqual(new Map());

@@ -53,7 +53,7 @@ describe.concurrent(
         await using discovery = new Discovery({
           endpoints: [proxy.endpoint],
           ttlSeconds: 2,
-          timeoutMs: 500,
+          timeoutMs: 1_000,
         });
         await discovery.services({ timeoutMs: 10_000 });
 

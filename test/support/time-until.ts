@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { lostTime } from "./lost-time.ts";
 
 /** How often a registration asks etcd for something, one after the other, until it is back. */
 const trips = 5;
@@ -7,7 +8,7 @@ const trips = 5;
 export interface Took {
   readonly tookMs: number;
 
-  /** `tookMs` without what so many trips to etcd take that are as slow as the slowest there was. */
+  /** `tookMs` without the time that this process lost, and without that many of the slowest trips to etcd. */
   readonly ownMs: number;
 }
 
@@ -17,6 +18,7 @@ export interface Took {
  */
 export async function timeUntil(probe: () => Promise<unknown>, withinMs: number): Promise<Took> {
   const since = performance.now();
+  const lost = lostTime();
   let slowestMs = 0;
   for (;;) {
     const askedAt = performance.now();
@@ -29,8 +31,13 @@ export async function timeUntil(probe: () => Promise<unknown>, withinMs: number)
     const now = performance.now();
     slowestMs = Math.max(slowestMs, now - askedAt);
     const tookMs = now - since;
-    if (failure === undefined) return { tookMs, ownMs: Math.max(0, tookMs - trips * slowestMs) };
-    if (tookMs > withinMs) throw failure.error;
+    if (failure === undefined) {
+      return { tookMs, ownMs: Math.max(0, tookMs - trips * slowestMs - lost()) };
+    }
+    if (tookMs > withinMs) {
+      lost();
+      throw failure.error;
+    }
     await sleep(5);
   }
 }
