@@ -21,24 +21,25 @@ export const faults: readonly ContractCase[] = [
     async run(bench) {
       const session = await bench.session();
       const from = applied(await bench.write([putHost("a", "1", session)]));
-      const open = bench.watch(from);
+      // A driver may let what it is told of one watch go for others that have to catch up; these have not.
+      const open = bench.watch(from + 1);
       const quiet = `${bench.service}-quiet`;
-      const idle = bench.watch(from, "all", new WatchRecorder(), quiet);
-      await bench.until("the watches are up to date", () =>
-        [open.changes.length === 1, idle.timesEstablished === 1].every(Boolean),
+      const idle = bench.watch(from + 1, "all", new WatchRecorder(), quiet);
+      await bench.until("the watches are established", () =>
+        [open, idle].every(({ timesEstablished }) => timesEstablished === 1),
       );
       applied(await bench.write([putHost("a", "2", session)]));
       applied(await bench.write([putHost("a", "3", session)]));
-      await bench.until("the watch is up to date", () => open.changes.length === 3);
+      await bench.until("the watch is up to date", () => open.changes.length === 2);
       await bench.subject.compact?.();
       const late = bench.watch(from);
       await bench.until("the late watch has ended", () => late.end !== undefined);
       assert.equal(late.end, "compacted");
       const next = bench.watch((await bench.read()).revision + 1);
       applied(await bench.write([putHost("a", "4", session)]));
-      await bench.until("the change is told", () => next.changes.length + open.changes.length >= 5);
+      await bench.until("the change is told", () => next.changes.length + open.changes.length >= 4);
       assert.deepEqual(next.changes, ["put a=4"]);
-      assert.deepEqual(open.changes, ["put a=1", "put a=2", "put a=3", "put a=4"]);
+      assert.deepEqual(open.changes, ["put a=2", "put a=3", "put a=4"]);
       assert.deepEqual(late.changes, []);
       applied(await bench.write([putHost("b", "1", session)], [], quiet));
       await bench.until("the idle watch is told", () => idle.changes.length === 1);
