@@ -106,7 +106,7 @@ export async function liveThrough(
   const begunAt = performance.now();
   await begin({ etcd, proxy });
   if (awayMs > noticedMs) {
-    await eventually(() => follower.views.at(-1)?.freshness.source === "stale", noticedMs);
+    await eventually(() => follower.views.at(-1)?.freshness.source === "stale", 15_000);
   }
   // Whatever comes of waiting for it: the change stands.
   const update = (weight: number): void => {
