@@ -20,6 +20,8 @@ export interface Fleet extends AsyncDisposable {
 const perService = 10;
 
 const script = (endpoint: string, first: number, count: number): string => `
+  // Not to outlive the test, however that ends.
+  process.stdin.on("end", () => process.exit()).resume();
   let warnings = 0, downs = 0;
   const logger = { debug() {}, info() {}, warn() { warnings += 1 }, error(message) { say(message) } };
   const start = (i) => {
@@ -50,7 +52,15 @@ export async function startFleet(
     Array.from({ length: processes }, (_, i) => runChild(script(endpoint, i * count, count))),
   );
   const isReady = (said: { readonly ready?: number }): boolean => said.ready === count;
-  await Promise.all(children.map((child) => child.heard(isReady, 120_000)));
+  const stop = async (): Promise<void> => {
+    await Promise.all(children.map((child) => child[Symbol.asyncDispose]()));
+  };
+  try {
+    await Promise.all(children.map((child) => child.heard(isReady, 120_000)));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
   let reports = 0;
   const raw = new RawEtcd(etcd);
   return {
@@ -67,9 +77,7 @@ export async function startFleet(
         downs: all.reduce((sum, { downs }) => sum + downs, 0),
       };
     },
-    async [Symbol.asyncDispose]() {
-      await Promise.all(children.map((child) => child[Symbol.asyncDispose]()));
-    },
+    [Symbol.asyncDispose]: stop,
   };
 }
 

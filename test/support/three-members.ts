@@ -41,9 +41,13 @@ export async function startThreeMembers(
   options: {
     readonly etcd?: StartEtcdOptions | undefined;
     readonly client?: DiscoveryOptions | undefined;
+
+    /** Endpoints that clients know of besides, though nothing may be there yet. */
+    readonly further?: readonly string[] | undefined;
   } = {},
 ): Promise<ThreeMembers> {
   const etcd = await startEtcd({ size: 3, ...options.etcd });
+  const endpoints = [...etcd.endpoints, ...(options.further ?? [])];
   const discoveries: Discovery[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(discoveries.map((discovery) => discovery.close()));
@@ -52,7 +56,7 @@ export async function startThreeMembers(
   try {
     const clients: MemberClient[] = [];
     for (const member of etcd.members) {
-      const discovery = await connectedTo(member, etcd.endpoints, options.client);
+      const discovery = await connectedTo(member, endpoints, options.client);
       discoveries.push(discovery);
       const hostname = `node-${clients.length}.internal.dev`;
       const registration = discovery.register(service, { hostname, ports: { http: 8080 } });

@@ -170,7 +170,9 @@ export async function run(name) {
     hosts: proxy.endpoint,
     ...(auth && { auth: { username: "root", password: auth.rootPassword } }),
   });
-  await peer.register(host);
+  // Its attempts to be granted another lease would keep the process too busy to measure the rest.
+  const followsOnly = name.startsWith("history") || name.startsWith("3,000");
+  if (!followsOnly) await peer.register(host);
   await peer.follow("/hosts/");
   /** @type {World} */
   const world = {
