@@ -88,7 +88,7 @@ export class MemoryWorld implements World {
     return new Map(await Promise.all(services.map(read)));
   }
 
-  async writeHost(service: string, uuid: string, record: HandRecord | "delete"): Promise<void> {
+  async writeHost(service: string, uuid: string, record: HandRecord): Promise<void> {
     const name = { kind: "host", id: uuid } as const;
     if (record === "delete") {
       this.store.delete(service, name);
@@ -101,7 +101,7 @@ export class MemoryWorld implements World {
     await this.#raw.write({ service, conditions: [], changes }, { timeoutMs: 1 }).catch(() => {});
   }
 
-  async writeInfo(service: string, record: HandRecord | "delete"): Promise<void> {
+  async writeInfo(service: string, record: HandRecord): Promise<void> {
     const name = { kind: "info" } as const;
     if (record === "delete") {
       this.store.delete(service, name);

@@ -22,15 +22,15 @@ export interface World {
   read(services: readonly string[]): Promise<ReadonlyMap<string, ServiceTruth>>;
 
   /** Overwrites a record that is there, which keeps its lease, or deletes it; undone if it is not there. */
-  writeHost(service: string, uuid: string, record: HandRecord | "delete"): Promise<void>;
-  writeInfo(service: string, record: HandRecord | "delete"): Promise<void>;
+  writeHost(service: string, uuid: string, record: HandRecord): Promise<void>;
+  writeInfo(service: string, record: HandRecord): Promise<void>;
 
   /** Milliseconds since the beginning. */
   readonly now: number;
 }
 
-/** What is written by hand: bytes, or some fields in the place of those of the record there. */
-export type HandRecord = string | Readonly<Record<string, unknown>>;
+/** What is done by hand to a record: some fields take the place of those there, or it becomes no record at all. */
+export type HandRecord = "delete" | "spoil" | Readonly<Record<string, unknown>>;
 
 /** A command that was not answered yet. */
 interface Told {
@@ -191,7 +191,7 @@ export class Player {
       const records = {
         delete: "delete",
         overwrite: { shard: "by hand", metadata },
-        spoil: "spoilt",
+        spoil: "spoil",
         "order draining": { draining: true },
       } as const;
       await this.#world.writeHost(service, uuid, records[step.host]);
@@ -207,7 +207,7 @@ export class Player {
       delete: "delete",
       overwrite: { ...credentials, public: true, hostname: "by-hand.dev" },
       empty: { user: undefined, password: undefined },
-      spoil: "spoilt",
+      spoil: "spoil",
     } as const;
     await this.#world.writeInfo(service, records[step.info]);
   }
@@ -470,8 +470,8 @@ export class Player {
 }
 
 /** What is written by hand where this is. */
-export function written(record: HandRecord, there: string | Uint8Array): string {
-  if (typeof record === "string") return record;
+export function written(record: Exclude<HandRecord, "delete">, there: string | Uint8Array): string {
+  if (record === "spoil") return "spoilt";
   let fields: object = {};
   try {
     fields = JSON.parse(Buffer.from(there).toString()) as object;

@@ -111,11 +111,11 @@ export class RealWorld implements World, AsyncDisposable {
     );
   }
 
-  writeHost(service: string, uuid: string, record: HandRecord | "delete"): Promise<void> {
+  writeHost(service: string, uuid: string, record: HandRecord): Promise<void> {
     return this.#write(keysOf(service).hosts + uuid, record);
   }
 
-  writeInfo(service: string, record: HandRecord | "delete"): Promise<void> {
+  writeInfo(service: string, record: HandRecord): Promise<void> {
     return this.#write(keysOf(service).info, record);
   }
 
@@ -260,8 +260,8 @@ export class RealWorld implements World, AsyncDisposable {
     { fault, ms }: Fault & { do: "network" },
   ): Promise<void> {
     this.noted(`the connections of ${names.join(", ")} are ${fault}, for ${ms} ms`);
-    const concerned = names.map((name) => this.#placed.get(name));
-    const proxies = (await Promise.all(concerned)).flatMap((placed) => placed?.proxies ?? []);
+    const concerned = names.flatMap((name) => this.#placed.get(name) ?? []);
+    const proxies = (await Promise.all(concerned)).flatMap((placed) => placed.proxies);
     for (const proxy of proxies) {
       if (fault === "cut") proxy.cut();
       else if (fault === "dropped") proxy.drop();
@@ -290,23 +290,28 @@ export class RealWorld implements World, AsyncDisposable {
   }
 
   /** In one transaction with the condition that the record is still the one that was read. */
-  async #write(key: string, record: HandRecord | "delete"): Promise<void> {
+  async #write(key: string, record: HandRecord): Promise<void> {
     const writing = this.#writeNow(key, record);
     this.#pend(writing);
     // Not waited for: etcd may be away.
     await Promise.resolve();
   }
 
-  async #writeNow(key: string, record: HandRecord | "delete"): Promise<void> {
+  async #writeNow(key: string, record: HandRecord): Promise<void> {
     const found = await this.#raw.get(key);
     if (found === undefined) return;
-    const [encodedKey, value] = [key, written(record, found.value)].map((text) =>
-      Buffer.from(text).toString("base64"),
-    );
+    const base64 = (text: string): string => Buffer.from(text).toString("base64");
+    const encodedKey = base64(key);
     const change =
       record === "delete"
         ? { request_delete_range: { key: encodedKey } }
-        : { request_put: { key: encodedKey, value, ignore_lease: true } };
+        : {
+            request_put: {
+              key: encodedKey,
+              value: base64(written(record, found.value)),
+              ignore_lease: true,
+            },
+          };
     const { succeeded } = await this.#etcd.call("/v3/kv/txn", {
       compare: [{ key: encodedKey, target: "MOD", mod_revision: String(found.revision) }],
       success: [change],
