@@ -102,6 +102,28 @@ export class Bare {
   }
 
   /**
+   * Reads all hosts of a service in one answer.
+   *
+   * @param {string} service
+   */
+  async firstView(service) {
+    const range = prefixRange(hostsPrefix("", service));
+    const request = { compare: [], success: [{ requestRange: range }], failure: [] };
+    await this.#channel.unary(undecodedTxn, request, options);
+  }
+
+  /**
+   * Writes one key, without a lease.
+   *
+   * @param {string} key
+   * @param {string} value
+   */
+  async put(key, value) {
+    const request = { key: Buffer.from(key), value: Buffer.from(value) };
+    await this.#channel.unary(undecodedPut, request, options);
+  }
+
+  /**
    * How many hosts of a service are listed. (This answer is decoded.)
    *
    * @param {string} service

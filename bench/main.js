@@ -6,6 +6,7 @@ import { agreement } from "./credentials.js";
 import { manySubscribers, oneSubscriber } from "./following.js";
 import { bundle, importTime, packages } from "./footprint.js";
 import { killed } from "./killed.js";
+import { firstView, oneUpdate, thousandServices } from "./many-hosts.js";
 import { inFlight, oneAtATime } from "./lookups.js";
 import { quietMinute } from "./quiet.js";
 import { aThousand, fiveThousand } from "./registration.js";
@@ -22,6 +23,9 @@ const measures = {
   follow: oneSubscriber,
   "follow-100": manySubscribers,
   kill: killed,
+  "first-view": firstView,
+  update: oneUpdate,
+  services: thousandServices,
   import: importTime,
   packages,
   bundle,

@@ -61,6 +61,31 @@ export class Ours {
     await subscription.waitReady();
   }
 
+  /**
+   * Follows a service; resolves with all that there is of it.
+   *
+   * @param {string} service
+   */
+  async firstView(service) {
+    return await this.#discovery.changes(service).next();
+  }
+
+  /**
+   * Follows a service; calls back with the hosts that changed, for each event or for each view.
+   *
+   * @param {string} service
+   * @param {"events" | "views"} way
+   * @param {(hosts: readonly import("etcd-discovery").Host[]) => void} changed
+   */
+  async followChanges(service, way, changed) {
+    const news =
+      way === "events" ? this.#discovery.subscribe(service) : this.#discovery.changes(service);
+    void (async () => {
+      for await (const one of news) changed("updated" in one ? one.updated : [one.host]);
+    })();
+    await news.waitReady();
+  }
+
   async close() {
     await this.#discovery.close();
   }

@@ -65,6 +65,18 @@ export class Peer {
     this.#watchers.push(watcher);
   }
 
+  /**
+   * Follows a service; resolves with all that there is of it.
+   *
+   * @param {string} service
+   */
+  async firstView(service) {
+    const prefix = `/services/${service}/`;
+    this.#watchers.push(await this.#client.watch().prefix(prefix).create());
+    const records = Object.entries(await this.#client.getAll().prefix(prefix).strings());
+    return new Map(records.map(([key, value]) => [key, JSON.parse(value)]));
+  }
+
   async close() {
     await Promise.all(this.#watchers.map((watcher) => watcher.cancel()));
     await Promise.all(this.#leases.map((lease) => lease.revoke()));
