@@ -63,4 +63,6 @@ process.on("message", ({ about, command }: Order) => {
   }
   actor.perform(about, command);
 });
+// Whoever gives the orders is gone.
+process.on("disconnect", () => process.exit(1));
 say({ log: "started" });

@@ -22,6 +22,7 @@ export function checkTruth(seeds: readonly number[]): void {
     if (built === undefined) throw new Error("there is no program");
     const outcome = await play(built, historyOf(seed));
     outcomes.push(outcome);
+    process.stdout.write(`${seed}: ${inShort(outcome)}\n`);
     if (outcome.faults.length === 0) return;
     let last = outcome;
     await shrink(historyOf(seed), shrinks, async (fewer: History) => {
@@ -33,6 +34,10 @@ export function checkTruth(seeds: readonly number[]): void {
       `${last.faults.join("\n")}\n\nSeen with TRUTH_SEED=${seed} npm run test:truth:\n${last.told.join("\n")}\n`,
     );
   });
+}
+
+function inShort({ faults, settledMs }: Outcome): string {
+  return faults[0] ?? `all was settled after ${Math.round(settledMs)} ms`;
 }
 
 function report(outcomes: readonly Outcome[]): void {
