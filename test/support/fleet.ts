@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "vitest";
 import type { EtcdCluster } from "../../src/testing/index.ts";
 import { type Child, runChild } from "./child.ts";
 import { eventually } from "./eventually.ts";
@@ -16,6 +17,9 @@ export interface Fleet extends AsyncDisposable {
   complaints(): Promise<{ readonly warnings: number; readonly downs: number }>;
 }
 
+/** A whole fleet on one machine is slow, which is not to end its leases. */
+const ttlSeconds = 30;
+
 /** How many clients share a service, so that each follows that many hosts. */
 const perService = 10;
 
@@ -26,7 +30,7 @@ const script = (endpoint: string, first: number, count: number): string => `
   const logger = { debug() {}, info() {}, warn() { warnings += 1 }, error(message) { say(message) } };
   const start = (i) => {
     const service = "service-" + Math.floor((${first} + i) / ${perService});
-    const discovery = new Discovery({ endpoints: [${JSON.stringify(endpoint)}], timeoutMs: 30_000, logger });
+    const discovery = new Discovery({ endpoints: [${JSON.stringify(endpoint)}], timeoutMs: 30_000, ttlSeconds: ${ttlSeconds}, logger });
     const registration = discovery.register(service, { hostname: "node-" + i, ports: { http: 80 } });
     const gone = discovery.subscribeDown(service);
     (async () => { for await (const _ of gone) downs += 1; })();
@@ -66,7 +70,9 @@ export async function startFleet(
   return {
     size,
     async registered(withinMs) {
-      await eventually(async () => (await raw.list("/services/")).size === size, withinMs);
+      await eventually(async () => {
+        expect((await raw.list("/services/")).size).toBe(size);
+      }, withinMs);
     },
     async complaints() {
       const index = reports;
