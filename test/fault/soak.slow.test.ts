@@ -74,7 +74,7 @@ const faults: Readonly<Record<string, (place: Place) => Promise<unknown>>> = {
 };
 
 /** What etcd holds while the client is at rest, as soon as it is what it should be. */
-async function settled({ etcd, raw }: Place): Promise<{ onEtcd: number[]; failure?: unknown }> {
+async function settled({ etcd, raw }: Place): Promise<{ onEtcd: number[]; failure?: Error }> {
   let onEtcd: number[] = [];
   const look = async (): Promise<void> => {
     const { watchers, watchStreams } = await etcdMetrics(etcd);
@@ -87,7 +87,7 @@ async function settled({ etcd, raw }: Place): Promise<{ onEtcd: number[]; failur
     await eventually(look, 20_000);
     return { onEtcd };
   } catch (failure) {
-    return { onEtcd, failure };
+    return { onEtcd, failure: failure as Error };
   }
 }
 

@@ -59,9 +59,9 @@ test("10,000 who subscribe and leave, in whatever way, leave nothing behind: no 
   const cycle = async (from: number, to: number): Promise<void> => {
     for (let at = from; at < to; at += width) {
       const each = Array.from({ length: width }, (_, index) => {
-        const way = ways[(at + index) % ways.length];
         // A service that others follow, and one that nobody followed before and nobody follows after.
-        return way?.((at / width) % 2 === 0 ? "shared" : "own");
+        const service = (at / width) % 2 === 0 ? "shared" : "own";
+        return ways[(at + index) % ways.length]?.(service) ?? Promise.reject(new Error("no way"));
       });
       await Promise.all(each);
     }
