@@ -16,6 +16,7 @@ const services = Array.from({ length: count }, (_, index) => `service-${index}`)
 let etcd: EtcdCluster;
 let proxy: TcpProxy;
 let discovery: Discovery;
+let lease: string;
 let told: Collected<string>;
 
 /** A host of this id in each of the services. */
@@ -36,7 +37,10 @@ async function expectTold(...texts: string[]): Promise<void> {
 beforeEach(async () => {
   etcd = await startEtcd();
   proxy = await startProxy(etcd.endpoint);
-  await putOneByOne(etcd.endpoint, one("a"));
+  // As hosts have one; what has none may be of another history.
+  const { ID } = await etcd.call("/v3/lease/grant", { TTL: 600 });
+  lease = String(ID);
+  await putOneByOne(etcd.endpoint, one("a"), lease);
   discovery = new Discovery({ endpoints: [proxy.endpoint] });
   await discovery.get("any").service();
 });
@@ -83,7 +87,7 @@ describe("1,000 services that one process follows", () => {
     proxy.refuse();
     await eventually(() => stale() === count);
     await etcd.restart();
-    await putOneByOne(etcd.endpoint, one("b"));
+    await putOneByOne(etcd.endpoint, one("b"), lease);
     const { calls } = await etcdMetrics(etcd);
     const since = performance.now();
     proxy.heal();
@@ -98,7 +102,7 @@ describe("1,000 services that one process follows", () => {
     await followAll();
     proxy.refuse();
     await eventually(() => stale() === count);
-    await putOneByOne(etcd.endpoint, one("b"));
+    await putOneByOne(etcd.endpoint, one("b"), lease);
     await etcd.restart();
     await etcd.compact();
     const { calls } = await etcdMetrics(etcd);
