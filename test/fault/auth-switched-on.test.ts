@@ -21,7 +21,7 @@ test("etcd begins to ask for passwords: who has one goes on and signs in once, w
     ttlSeconds,
     auth: { username: "ann", password: "ann-secret" },
   });
-  await using stranger = await startBusyClient(etcd, { ttlSeconds });
+  await using stranger = await startBusyClient(etcd, { ttlSeconds, timeoutMs: 500 });
   await ann.follower.agrees(etcd);
   const key = `/services/${busyService}/${ann.registration.uuid}`;
   const before = await new RawEtcd(etcd).get(key);

@@ -12,7 +12,7 @@ const auth = {
   users: [{ name: "ann", password: "old-secret", roles: ["all"] }],
 };
 
-test("a password is changed: the new one is asked for and signed in with once, and nothing is lost", async () => {
+test.concurrent("a password is changed: the new one is asked for and signed in with once, and nothing is lost", async () => {
   await using etcd = await startEtcd({ auth });
   const counted = signIns(etcd, "root-secret");
   let password = "old-secret";
@@ -39,7 +39,7 @@ test("a password is changed: the new one is asked for and signed in with once, a
   expect(client.warnings().length).toBeLessThan(5);
 });
 
-test("as long as only the old password is known, a registration is kept, and it goes on as soon as the new one is", async () => {
+test.concurrent("as long as only the old password is known, a registration is kept, and it goes on as soon as the new one is", async () => {
   await using etcd = await startEtcd({ auth });
   const counted = signIns(etcd, "root-secret");
   let password = "old-secret";
