@@ -95,8 +95,9 @@ export class MemoryWorld implements World {
       return;
     }
     const there = await this.#find(service, uuid);
-    if (there === undefined) return;
-    const value = new TextEncoder().encode(written(record, there));
+    const text = there && written(record, there);
+    if (text === undefined) return;
+    const value = new TextEncoder().encode(text);
     const changes = [{ kind: "replace-host", id: uuid, value } as const];
     await this.#raw.write({ service, conditions: [], changes }, { timeoutMs: 1 }).catch(() => {});
   }
@@ -108,7 +109,8 @@ export class MemoryWorld implements World {
       return;
     }
     const there = await this.#find(service);
-    if (there !== undefined) this.store.put(service, name, written(record, there));
+    const text = there && written(record, there);
+    if (text !== undefined) this.store.put(service, name, text);
   }
 
   /** Closes all discoveries, also those of killed processes, which are still here. */

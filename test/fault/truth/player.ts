@@ -469,16 +469,18 @@ export class Player {
   }
 }
 
-/** What is written by hand where this is. */
-export function written(record: Exclude<HandRecord, "delete">, there: string | Uint8Array): string {
+/** What is written by hand where this is; undefined where there is no record to change. */
+export function written(
+  record: Exclude<HandRecord, "delete">,
+  there: string | Uint8Array,
+): string | undefined {
   if (record === "spoil") return "spoilt";
-  let fields: object = {};
   try {
-    fields = JSON.parse(Buffer.from(there).toString()) as object;
+    return JSON.stringify({ ...(JSON.parse(Buffer.from(there).toString()) as object), ...record });
   } catch {
     // Spoilt before.
+    return undefined;
   }
-  return JSON.stringify({ ...fields, ...record });
 }
 
 export function pick<T>(from: readonly T[], number: number): T | undefined {

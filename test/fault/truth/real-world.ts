@@ -302,16 +302,12 @@ export class RealWorld implements World, AsyncDisposable {
     if (found === undefined) return;
     const base64 = (text: string): string => Buffer.from(text).toString("base64");
     const encodedKey = base64(key);
-    const change =
-      record === "delete"
-        ? { request_delete_range: { key: encodedKey } }
-        : {
-            request_put: {
-              key: encodedKey,
-              value: base64(written(record, found.value)),
-              ignore_lease: true,
-            },
-          };
+    let change: object = { request_delete_range: { key: encodedKey } };
+    if (record !== "delete") {
+      const text = written(record, found.value);
+      if (text === undefined) return;
+      change = { request_put: { key: encodedKey, value: base64(text), ignore_lease: true } };
+    }
     const { succeeded } = await this.#etcd.call("/v3/kv/txn", {
       compare: [{ key: encodedKey, target: "MOD", mod_revision: String(found.revision) }],
       success: [change],
