@@ -176,6 +176,8 @@ test("a watch that is opened with a token that has run out signs in anew", async
 test("a restart forgets all tokens, and nobody notices", async () => {
   await using store = etcd3Store(etcd.endpoints, { auth: alice });
   const session = await store.openSession({ ...patiently, ttlSeconds: 10 });
+  // It testifies afterwards that history is still the same.
+  await store.write(write("demo", putHost("b", "1", session)), patiently);
   const watch = follow(store, {
     service: "demo",
     part: "all",

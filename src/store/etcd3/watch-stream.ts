@@ -301,10 +301,11 @@ export class WatchStream {
     stream.duplex.cancel();
     this.#watchdog?.stop();
     this.#stream = undefined;
-    this.#outOfSight = true;
     this.#creating = [];
     this.#fragments.clear();
+    // Whoever asks for another token has not gone out of sight.
     if (isTokenFault(error)) this.#client.authentication.reject(stream.metadata);
+    else this.#outOfSight = true;
     if (isEndpointFault(error)) {
       this.#client.endpoints.leave(stream.endpoint, stream.failures, error);
     }
