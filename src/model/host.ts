@@ -14,7 +14,17 @@ let recordOf: (host: Host) => HostRecord;
 export class Host {
   static {
     recordOf = (host) => ({
-      ...host,
+      uuid: host.uuid,
+      serviceName: host.serviceName,
+      hostname: host.hostname,
+      ports: host.ports,
+      user: host.user,
+      public: host.public,
+      privateHostname: host.privateHostname,
+      privatePorts: host.privatePorts,
+      critical: host.critical,
+      shard: host.shard,
+      draining: host.draining,
       password: host.#password,
       weight: host.#weight,
       metadata: host.#metadata,

@@ -4,7 +4,7 @@ import { byHand, Model, type ServiceTruth } from "./model.ts";
 import type { HandStep, Operation } from "./steps.ts";
 
 /** The last one's name begins with another's, and all its hosts are mostly private. */
-export const services = ["api", "job", "api-b"] as const;
+const services = ["api", "job", "api-b"] as const;
 
 const mostProcesses = 6;
 const mostDiscoveries = 2;
