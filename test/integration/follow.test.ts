@@ -190,13 +190,17 @@ describe("on an etcd that suffers", () => {
     ["was replaced by another", true],
   ])("tells that all are gone when it %s, and follows the new one", async (_, newCluster) => {
     await using etcd = await startEtcd();
-    await using discovery = new Discovery({ endpoints: etcd.endpoints });
+    await using proxy = await startProxy(etcd.endpoint);
+    await using discovery = new Discovery({ endpoints: [proxy.endpoint] });
     for (const id of ["a", "b", "c"]) await putHost(etcd, "api", id);
     const events = collect(discovery.subscribe("api", { existing: true }), show);
     await eventually(() => events.items.length === 3);
     events.take();
+    // Nobody is to see the new one before c is there.
+    proxy.refuse();
     await etcd.wipe({ newCluster });
     await putHost(etcd, "api", "c");
+    proxy.heal();
     await eventually(() => events.items.length === 2);
     expect(events.items.toSorted()).toEqual(["down a resync", "down b resync"]);
     await putHost(etcd, "api", "d");
