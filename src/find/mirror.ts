@@ -240,6 +240,11 @@ export class Mirror {
     const lost = [...behind].filter(([id, revision]) => later.get(id) === revision).length;
     if (lost === 0) return;
     this.#driftRepaired += lost;
+    const { logger } = this.#context;
+    logger.warn("etcd did not tell of some changes; listing again", {
+      service: this.service,
+      changes: lost,
+    });
     throw this.#error("UNAVAILABLE", `the watch missed ${lost} changes`);
   }
 

@@ -50,7 +50,7 @@ export async function rotate(
 ): Promise<boolean> {
   if (!entry.registered || entry.ending) return entry.ending;
   const info = keeper.info ?? (await look(keeper));
-  const base = serves(info, undefined) ? info.record : infoOf(entry.record);
+  const base = serves(info, undefined, [entry]) ? info.record : infoOf(entry.record);
   const { user, password } = credentials;
   const hosts = keeper
     .wanted(true)
@@ -82,7 +82,7 @@ function infoWrite(
   const { info, credentials } = keeper;
   if (info === undefined) return { conditions: [], record: undefined };
   const news = due.find((entry) => !entry.registered || entry.infoDirty);
-  if (!serves(info, credentials)) {
+  if (!serves(info, credentials, keeper.wanted(true))) {
     const author = news ?? keeper.wanted(true)[0];
     const record = author && { ...infoOf(author.record), ...credentials };
     return { conditions: [untouched(info)], record };

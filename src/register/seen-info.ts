@@ -1,5 +1,5 @@
 import type { DiscoveryError } from "../errors.ts";
-import { decodeInfo, encodeInfo, type InfoRecord } from "../model/record.ts";
+import { decodeInfo, encodeInfo, type HostRecord, type InfoRecord } from "../model/record.ts";
 import type { Condition, StoredRecord } from "../store/store.ts";
 import { type Credentials, given } from "./credentials.ts";
 
@@ -34,20 +34,25 @@ export function seenInfo(
 }
 
 /**
- * Whether public hosts can go by this info. One that lost its hostname, its ports or, while there
- * are some, its credentials, is no order to serve without: somebody overwrote it who did not know
+ * Whether public hosts can go by this info. One that lost its hostname or, while there are some, its
+ * ports or its credentials, is no order to serve without: somebody overwrote it who did not know
  * them.
  */
 export function serves(
   info: SeenInfo,
   credentials: Credentials | undefined,
+  hosts: readonly { readonly record: HostRecord }[],
 ): info is SeenInfo & { readonly record: InfoRecord; readonly value: Uint8Array } {
   return (
     info.record?.public === true &&
     info.record.hostname !== "" &&
-    Object.keys(info.record.ports).length > 0 &&
+    (hasPorts(info.record) || !hosts.some(({ record }) => hasPorts(record))) &&
     (given(info.record) || credentials === undefined || !given(credentials))
   );
+}
+
+function hasPorts({ ports }: Pick<HostRecord, "ports">): boolean {
+  return Object.keys(ports).length > 0;
 }
 
 /** That the info is still what was seen. Its bytes count, so that a repair's touch of it is no conflict. */

@@ -161,7 +161,7 @@ export class ServiceKeeper {
       info.record !== undefined &&
       this.#superseded.includes(info.record);
     this.info = isPast ? { ...info, record: undefined } : info;
-    if (serves(this.info, this.credentials)) this.adopt(this.info.record);
+    if (serves(this.info, this.credentials, this.wanted(true))) this.adopt(this.info.record);
     return this.info;
   }
 
@@ -244,12 +244,12 @@ export class ServiceKeeper {
     if ([...this.#entries.values()].some((entry) => entry.observed !== undefined || entry.ending)) {
       return true;
     }
-    const publicHosts = this.wanted(true).length;
-    if (publicHosts === 0)
+    const publicHosts = this.wanted(true);
+    if (publicHosts.length === 0)
       return this.#entries.size > 0 && this.info?.value === undefined && this.info !== undefined;
     if (this.unsettled) return false;
     if (this.due(true).length > 0 || this.#rotations.length > 0) return true;
-    return this.info !== undefined && !serves(this.info, this.credentials);
+    return this.info !== undefined && !serves(this.info, this.credentials, publicHosts);
   }
 
   /** Nothing of this entry is, or can come, on the store any more. */

@@ -12,6 +12,9 @@ const silenceMs = 1_000;
 /** What each failure in a row costs, so that none is left out for long for the sake of others. */
 const failureMs = 250;
 
+/** How many of them count. */
+const mostFailures = 4;
+
 /** One member of the cluster: its channel, and whether it may be used now. */
 export class Endpoint {
   readonly address: string;
@@ -60,7 +63,9 @@ export class Endpoint {
     const silent = failure instanceof GrpcError && failure.status === GrpcStatus.DEADLINE_EXCEEDED;
     const spoke = failure instanceof GrpcError && failure.answered && !silent;
     const troubled = silent || (waitMs > 0 && !spoke);
-    return waitMs + (troubled ? silenceMs : 0) + this.#inARow * failureMs;
+    // What was long ago says nothing of an endpoint that nobody has asked since.
+    const failures = now - this.#readyAt > lastingMs ? 0 : Math.min(this.#inARow, mostFailures);
+    return waitMs + (troubled ? silenceMs : 0) + failures * failureMs;
   }
 
   /** Whether it has answered, and has not failed since. */

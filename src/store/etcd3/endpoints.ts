@@ -212,12 +212,13 @@ export class Endpoints {
   /**
    * A first round of short attempts, so that an endpoint that hangs costs little; longer ones in
    * the rounds after it, because it may be the request that takes its time. A call that cannot be
-   * repeated has nothing to gain from being cut short while there is nowhere else to go.
+   * repeated has no such round: it gets longer, and all the time while there is nowhere else to go.
    */
   #attemptMs(attempt: number, timeoutMs: number, repeatable: boolean): number {
     if (!repeatable && this.#all.length === 1) return timeoutMs;
     const count = this.#all.length;
-    const firstMs = Math.min(timeoutMs / 4, longestAttemptMs, longestRoundMs / count);
+    const roundMs = repeatable ? longestRoundMs / count : Infinity;
+    const firstMs = Math.min(timeoutMs / 4, longestAttemptMs, roundMs);
     return Math.max(firstMs, shortestAttemptMs) * 2 ** Math.floor(attempt / count);
   }
 }

@@ -66,6 +66,23 @@ describe("registering", () => {
     expect(hosts.map(({ password }) => password)).toEqual(["p", "p"]);
   });
 
+  test("a public host that has private ports alone is written once", async () => {
+    const store = memoryStore();
+    const registration = discover({ store }).register("api", {
+      ...publicHost("u", "p"),
+      ports: {},
+      privatePorts: { http: 80 },
+    });
+    await registration.waitRegistration();
+    const revision = async () =>
+      (await store.read("api", { info: true, hosts: "all" }, { timeoutMs: 1_000 })).revision;
+    const before = await revision();
+    for (let turns = 0; turns < 200; turns += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(await revision()).toBe(before);
+  });
+
   test("the newest credentials win, and the others adopt them and tell their users", async () => {
     const store = memoryStore();
     const first = discover({ store }).register("api", publicHost("u", "old"));
