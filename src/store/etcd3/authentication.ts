@@ -1,6 +1,7 @@
 import { abortable, delay } from "../../async/abort.ts";
 import { Backoff } from "../../async/backoff.ts";
 import type { Clock } from "../../async/clock.ts";
+import { overdue } from "../../async/overdue.ts";
 import { DiscoveryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import type { Metadata } from "./channel.ts";
@@ -20,6 +21,9 @@ export const anonymous: Metadata = { hasleader: "true" };
 
 /** How long a token must have served before the next sign-in is free of backoff. */
 const lastingMs = 5_000;
+
+/** How long a function that is asked for a user may take: it must not keep everybody from ever signing in. */
+const answerMs = 10_000;
 
 /**
  * The token that goes with each call. Whoever finds it refused asks for another; however many ask,
@@ -95,7 +99,7 @@ export class Authentication {
     if (now - this.#signedInAt >= lastingMs) this.#backoff.reset();
     this.#refusal = undefined;
     try {
-      const user = typeof this.#user === "function" ? await asked(this.#user) : this.#user;
+      const user = typeof this.#user === "function" ? await this.#asked(this.#user) : this.#user;
       const token = user === undefined ? undefined : await this.#token(user);
       this.#signedInAt = this.#clock.now();
       this.#metadata = token === undefined ? anonymous : { ...anonymous, token };
@@ -106,6 +110,23 @@ export class Authentication {
       throw error;
     } finally {
       this.#notBefore = this.#clock.now() + this.#backoff.next();
+    }
+  }
+
+  async #asked(source: () => User | Promise<User>): Promise<User> {
+    const late = new AbortController();
+    const cancel = overdue(
+      this.#clock,
+      () => {
+        const message = `the function given as \`auth\` gave no answer within ${answerMs} ms`;
+        late.abort(new DiscoveryError("UNAUTHENTICATED", message));
+      },
+      answerMs,
+    );
+    try {
+      return await abortable(asked(source), late.signal);
+    } finally {
+      cancel();
     }
   }
 

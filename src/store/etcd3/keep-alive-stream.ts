@@ -1,3 +1,4 @@
+import { underEither } from "../../async/abort.ts";
 import { Backoff } from "../../async/backoff.ts";
 import type { CancelTimer } from "../../async/clock.ts";
 import { overdue } from "../../async/overdue.ts";
@@ -113,14 +114,19 @@ export class KeepAliveStream {
     }
   }
 
-  /** etcd lets anybody keep a lease alive, also one whose password it takes no longer. */
+  /** etcd lets anybody keep a lease alive, also one whose password it takes no longer, or nobody knows in time. */
   async #signedIn(signal: AbortSignal): Promise<Metadata> {
+    const { authentication, clock } = this.#client;
+    const late = new AbortController();
+    const cancel = overdue(clock, () => late.abort(), this.#intervalMs / 2);
     try {
-      return await this.#client.authentication.ready(signal);
+      return await underEither([signal, late.signal], (either) => authentication.ready(either));
     } catch {
       // How it failed is told to whoever makes a call.
       signal.throwIfAborted();
       return anonymous;
+    } finally {
+      cancel();
     }
   }
 
