@@ -78,6 +78,8 @@ describe("ending a registration at whatever moment", () => {
       const own = discovery.register("my-service", publicHost, { signal });
       const other = discovery.register(`service-${count % 3}`, publicHost);
       await turns(count);
+      // However long etcd took before, one of them has come to be there.
+      if (count === 40) await own.waitRegistration();
       states.add(own.state).add(other.state);
       // An abort is as good, and to end twice is no different from once.
       controller.abort();
