@@ -2,9 +2,9 @@ import { describe, expect, inject, it } from "vitest";
 import { Discovery } from "../../src/discovery.ts";
 import type { HostEvent } from "../../src/find/host-event.ts";
 import type { ServiceView } from "../../src/find/view-inbox.ts";
-import { encodeHost } from "../../src/model/record.ts";
 import { type EtcdCluster, startEtcd, startProxy } from "../../src/testing/index.ts";
 import { collect } from "../support/collect.ts";
+import { hostValue } from "../support/host-value.ts";
 import { eventually } from "../support/eventually.ts";
 
 const host = { hostname: "node-1.internal.dev", ports: { http: 8080 } };
@@ -24,22 +24,8 @@ const base64 = (data: string | Uint8Array) => Buffer.from(data).toString("base64
 
 /** Writes a host's record by hand, under a lease that nobody keeps alive. */
 async function putHost(etcd: EtcdCluster, service: string, id: string, shard = ""): Promise<void> {
-  const value = encodeHost({
-    uuid: id,
-    serviceName: service,
-    hostname: `${id}.dev`,
-    ports: { http: "80" },
-    user: "",
-    password: "",
-    public: false,
-    privateHostname: `${id}.dev`,
-    privatePorts: { http: "80" },
-    critical: false,
-    shard,
-    draining: false,
-  });
   const { ID } = await etcd.call("/v3/lease/grant", { TTL: "3600" });
-  await putKey(etcd, `/services/${service}/${id}`, value, ID as string);
+  await putKey(etcd, `/services/${service}/${id}`, hostValue(service, id, shard), ID as string);
 }
 
 async function putKey(
