@@ -36,7 +36,7 @@ export interface AuthOptions {
 
 /** What a `Discovery` can be told. What is left out comes from the environment (`ETCD_*`), or has the default given here. */
 export interface DiscoveryOptions {
-  /** Where etcd listens, such as `https://10.0.0.1:2379`; without a scheme it is `http`. Given by hand, `tls` and `auth` are not taken from the environment. */
+  /** Where etcd listens, such as `https://10.0.0.1:2379`; without a scheme it is `http`. Given by hand, `tls` and `auth` are not taken from the environment; `prefix` and `api` still are. */
   readonly endpoints?: readonly string[] | undefined;
 
   /** For `https` endpoints. */
@@ -48,8 +48,12 @@ export interface DiscoveryOptions {
   /** Goes before every key, such as `/prod`. Default: none. */
   readonly prefix?: string | undefined;
 
-  /** The API of etcd to speak. Default and, in this version, only choice: 3. */
-  readonly api?: 3 | undefined;
+  /**
+   * The API of etcd that the records are kept by: 3 (gRPC), or 2 (HTTP, `/v2/keys`) to be one fleet
+   * with older clients, on an etcd up to 3.5 that runs with `--enable-v2`. What is written by one is
+   * not seen by the other. Default: 3.
+   */
+  readonly api?: 2 | 3 | undefined;
 
   /** How long the record of a process that died stays listed, in whole seconds from 2 (etcd's floor; it may grant more). Default: 5. */
   readonly ttlSeconds?: number | undefined;
@@ -60,7 +64,7 @@ export interface DiscoveryOptions {
   /** Told what happens in the background. Default: silent. */
   readonly logger?: Logger | undefined;
 
-  /** Where the records are kept instead of on etcd, such as `memoryStore()`; not beside `endpoints`, `tls`, `auth` and `prefix`. It is not closed with the `Discovery`. */
+  /** Where the records are kept instead of on etcd, such as `memoryStore()`; not beside `endpoints`, `tls`, `auth`, `prefix` and `api`. It is not closed with the `Discovery`. */
   readonly store?: Store | undefined;
 }
 
@@ -70,6 +74,7 @@ export interface ConnectionOptions {
   readonly tls: TlsOptions | undefined;
   readonly auth: DiscoveryOptions["auth"];
   readonly prefix: string;
+  readonly api: 2 | 3;
   readonly logger: Logger;
 }
 
@@ -93,7 +98,7 @@ export function checkOptions(given: DiscoveryOptions | undefined): CheckedOption
   };
   const { store } = options;
   if (store === undefined) return { ...common, place: { connection: connection(options, logger) } };
-  for (const name of ["endpoints", "tls", "auth", "prefix"] as const) {
+  for (const name of ["endpoints", "tls", "auth", "prefix", "api"] as const) {
     if (options[name] !== undefined) refuse(name, "cannot be given beside `store`; leave one out");
   }
   if (typeof (store as Partial<Store> | null)?.openSession !== "function") {
@@ -105,11 +110,10 @@ export function checkOptions(given: DiscoveryOptions | undefined): CheckedOption
 function connection(options: DiscoveryOptions, logger: Logger): ConnectionOptions {
   const { endpoints } = options;
   const from = endpoints === undefined ? { ...environmentOptions(), ...defined(options) } : options;
-  const prefix =
-    from.prefix ?? environmentOptions({ ETCD_PREFIX: process.env["ETCD_PREFIX"] }).prefix ?? "";
+  const prefix = from.prefix ?? environmentVariable("ETCD_PREFIX").prefix ?? "";
   assertPrefix(prefix);
-  const { api = 3 } = from;
-  if (api !== 3) refuse("api", "must be 3, the API that this version speaks");
+  const { api = environmentVariable("ETCD_API").api ?? 3 } = from;
+  if (api !== 2 && api !== 3) refuse("api", "must be 2 or 3");
   const urls = checkedEndpoints(
     from.endpoints,
     endpoints === undefined ? "ETCD_HOSTS" : "endpoints",
@@ -130,7 +134,11 @@ function connection(options: DiscoveryOptions, logger: Logger): ConnectionOption
       endpoint: exposed.origin,
     });
   }
-  return { endpoints: urls.map((url) => url.origin), tls, auth, prefix, logger };
+  return { endpoints: urls.map((url) => url.origin), tls, auth, prefix, api, logger };
+}
+
+function environmentVariable(name: string): DiscoveryOptions {
+  return environmentOptions({ [name]: process.env[name] });
 }
 
 /** What the parts of `tls` are called in refusals: as options, and as variables. */

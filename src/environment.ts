@@ -13,7 +13,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * | `ETCD_CACERT`, `ETCD_TLS_CERT`, `ETCD_TLS_KEY`: file names, or with `ETCD_TLS_INMEMORY=true` base64 of the PEM | `tls`; `http` endpoints become `https` |
  * | `ETCD_USERNAME`, `ETCD_PASSWORD` | `auth` |
  * | `ETCD_PREFIX` | `prefix` |
- * | `ETCD_API` | `api` |
+ * | `ETCD_API` (`2` or `3`) | `api` |
  *
  * Throws `INVALID_ARGUMENT` naming the variable.
  */
@@ -81,8 +81,10 @@ function auth(environment: Environment): DiscoveryOptions["auth"] {
   return { username, password };
 }
 
-function api(environment: Environment): 3 | undefined {
+function api(environment: Environment): 2 | 3 | undefined {
   const value = environment["ETCD_API"];
-  if (!value || value === "3") return undefined;
-  return refuse("ETCD_API", `must be 3, the API that this version speaks, not ${quote(value)}`);
+  if (!value) return undefined;
+  if (value === "2") return 2;
+  if (value === "3") return 3;
+  return refuse("ETCD_API", `must be 2 or 3, not ${quote(value)}`);
 }

@@ -25,6 +25,7 @@ export function etcd3Store(
     tls: undefined,
     auth: undefined,
     prefix: "",
+    api: 3,
     logger: silentLogger,
     ...options,
   });

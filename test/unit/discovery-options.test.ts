@@ -51,11 +51,14 @@ describe("what is refused, naming the option", () => {
     ["timeoutMs", { timeoutMs: Infinity }],
     ["timeoutMs", { timeoutMs: "5" }],
     ["logger.debug", { logger: {} }],
-    ["api", { api: 2 }],
+    ["api", { api: 1 }],
+    ["api", { api: "2" }],
+    ["api", { api: null }],
     ["store", { store: {} }],
     ["endpoints", { store: memoryStore(), endpoints: ["a:1"] }],
     ["tls", { store: memoryStore(), tls: {} }],
     ["auth", { store: memoryStore(), auth: { username: "u", password: "p" } }],
+    ["api", { store: memoryStore(), api: 2 }],
   ])("%s: %o", ([field, options]) => {
     let error: unknown;
     try {
@@ -88,6 +91,18 @@ test("what is not given comes from the environment; tls and auth only with its e
     auth: undefined,
     prefix: "/env",
   });
+});
+
+test("the API is 3, or what is said by hand, or by the environment, also beside endpoints", () => {
+  expect(connection().api).toBe(3);
+  expect(connection({ api: 2 }).api).toBe(2);
+  vi.stubEnv("ETCD_API", "2");
+  expect(connection().api).toBe(2);
+  expect(connection({ endpoints: ["a:1"] }).api).toBe(2);
+  expect(connection({ api: 3 }).api).toBe(3);
+  expect(connection({ endpoints: ["a:1"], api: 3 }).api).toBe(3);
+  vi.stubEnv("ETCD_API", "4");
+  expect(() => connection({ endpoints: ["a:1"] })).toThrow(/^ETCD_API:/);
 });
 
 test("a password that would go over the network in the clear is warned of", () => {

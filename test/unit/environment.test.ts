@@ -62,9 +62,17 @@ test("auth, prefix and api", () => {
   expect(environmentOptions(environment)).toMatchObject({
     auth: { username: "u", password: "p" },
     prefix: "/prod",
+    api: 3,
   });
-  expect(environmentOptions({})).toMatchObject({ auth: undefined, prefix: undefined });
+  expect(environmentOptions({ ETCD_API: "2" })).toMatchObject({ api: 2 });
+  expect(environmentOptions({})).toMatchObject({
+    auth: undefined,
+    prefix: undefined,
+    api: undefined,
+  });
   expect(() => environmentOptions({ ETCD_USERNAME: "u" })).toThrow(/ETCD_PASSWORD/);
   expect(() => environmentOptions({ ETCD_PASSWORD: "p" })).toThrow(/ETCD_USERNAME/);
-  expect(() => environmentOptions({ ETCD_API: "2" })).toThrow(/ETCD_API/);
+  for (const value of ["1", "v2", "2.0", " 2"]) {
+    expect(() => environmentOptions({ ETCD_API: value })).toThrow(/^ETCD_API: must be 2 or 3/);
+  }
 });
