@@ -51,13 +51,16 @@ export class Batches {
     this.#queue.close(error);
   }
 
-  /** Sends writes in as few transactions as the limits allow, all at once. */
+  /**
+   * Sends writes in as few transactions as the limits allow, all at once. Those that were given less
+   * time go without the others: what waits for them would wait for the whole transaction.
+   */
   #carryOut(writes: readonly QueuedWrite[]): void {
     let batch: QueuedWrite[] = [];
     let width = 0;
     let depth = 0;
     let bytes = 0;
-    for (const write of writes) {
+    for (const write of writes.toSorted((one, other) => one.timeoutMs - other.timeoutMs)) {
       const { part } = write;
       const lost = write.sessions.find((session) => session.ended.aborted);
       if (lost !== undefined) {
@@ -67,7 +70,9 @@ export class Batches {
       }
       const deepest = Math.max(depth, part.depth);
       const fits =
-        width + part.width + deepest <= mostOperations && bytes + part.bytes <= mostBytes;
+        width + part.width + deepest <= mostOperations &&
+        bytes + part.bytes <= mostBytes &&
+        batch[0]?.timeoutMs === write.timeoutMs;
       if (batch.length > 0 && !fits) {
         void this.#send(batch);
         [batch, width, depth, bytes] = [[], 0, 0, 0];

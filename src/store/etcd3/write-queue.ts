@@ -20,6 +20,7 @@ export class QueuedWrite {
   /** The sessions that its records are to live by. */
   readonly sessions: readonly EtcdSession[];
   readonly promise: Promise<WriteResult>;
+  readonly timeoutMs: number;
   readonly deadline: number;
 
   /** How many earlier writes it has to wait for, and the later ones that wait for it. */
@@ -40,6 +41,7 @@ export class QueuedWrite {
   ) {
     this.part = part;
     this.sessions = sessions;
+    this.timeoutMs = timeoutMs;
     this.deadline = clock.now() + timeoutMs;
     this.#clock = clock;
     this.#signal = signal;
