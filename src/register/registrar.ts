@@ -32,8 +32,10 @@ export class Registrar {
         logger[level]("could not open a session; trying again", { error: error.message });
         for (const keeper of this.#keepers.values()) keeper.fail(error);
       },
-      onLost: (error) => {
+      onOpened: () => {
         failing = false;
+      },
+      onLost: (error) => {
         logger.warn("the session was lost; registering again", { error: error.message });
         for (const keeper of this.#keepers.values()) keeper.lose(error);
       },

@@ -13,6 +13,8 @@ export interface SessionHolderOptions {
   /** A try to open a session failed; another follows by itself. */
   readonly onFailure: (error: Error) => void;
 
+  readonly onOpened: () => void;
+
   /** The session in use has ended, and what was written under it is gone or will be. */
   readonly onLost: (error: Error) => void;
 }
@@ -107,6 +109,7 @@ export class SessionHolder {
   #adopt(session: Session): void {
     this.#session = session;
     this.#openedAt = this.#clock.now();
+    this.#options.onOpened();
     session.ended.addEventListener(
       "abort",
       () => {
