@@ -16,6 +16,9 @@ import { Watchdog } from "./watchdog.ts";
 /** How long a stream may be silent before it is asked for a sign of life, and how long that may take. */
 const silenceMs = 3_000;
 
+/** After this much life of its stream a watch has caught up: etcd sees to hundreds of them ten times a second. */
+const catchUpMs = 30_000;
+
 /** One range of keys that is watched on the stream; it keeps its own place in history. */
 export interface RangeWatch {
   readonly range: KeyRange;
@@ -54,6 +57,9 @@ export class WatchStream {
   readonly #watches = new Map<bigint, RangeWatch>();
   readonly #ids = new Map<RangeWatch, bigint>();
   readonly #fragments = new Map<bigint, Event[]>();
+
+  /** Those that etcd has accepted, each with how long the stream had been alive by then. */
+  readonly #accepted = new Map<bigint, number>();
 
   /** Those that etcd has not answered for. It answers in the order in which it was asked. */
   #creating: bigint[] = [];
@@ -108,6 +114,7 @@ export class WatchStream {
     this.#ids.delete(watch);
     this.#watches.delete(id);
     this.#fragments.delete(id);
+    this.#accepted.delete(id);
   }
 
   /** Ends the stream without a word to the watches. */
@@ -117,6 +124,7 @@ export class WatchStream {
     this.#stream = undefined;
     this.#creating = [];
     this.#fragments.clear();
+    this.#accepted.clear();
   }
 
   async #open(): Promise<void> {
@@ -210,6 +218,7 @@ export class WatchStream {
       return;
     }
     this.#backoff.reset();
+    this.#accepted.set(id, this.#watchdog?.aliveMs ?? 0);
     if (this.#client.cluster.notice(message.header)) this.#verify(watch);
     watch.created(Number(message.header?.revision ?? 0));
   }
@@ -223,14 +232,15 @@ export class WatchStream {
   }
 
   /**
-   * What is told of one watch goes for all that have to catch up with the same past. Releases of
+   * What is told of one watch goes for all that are about to catch up with the same past. Releases of
    * etcd before 3.4.31 and 3.5.13 do not tell each of them when they are many, and pass over what
    * they missed without a word (etcd issue 17529).
    */
   #compacted(id: bigint, revision: number): void {
     const error = new Error(`etcd has compacted the history up to revision ${revision}`);
     const concerned = [...this.#watches].filter(
-      ([other, { behind, next }]) => other === id || (behind && next <= revision),
+      ([other, { behind, next }]) =>
+        other === id || (behind && next <= revision && !this.#caughtUp(other)),
     );
     for (const [each, watch] of concerned) {
       // Ending one may have removed another.
@@ -239,6 +249,12 @@ export class WatchStream {
       this.#forget(watch);
       watch.ended("compacted", error);
     }
+  }
+
+  /** A watch of which nothing is told may have come past its cursor all the same. */
+  #caughtUp(id: bigint): boolean {
+    const aliveMs = this.#watchdog?.aliveMs ?? 0;
+    return aliveMs - (this.#accepted.get(id) ?? aliveMs) >= catchUpMs;
   }
 
   #happened({ header, watchId, fragment, events }: WatchResponse): void {
@@ -303,6 +319,7 @@ export class WatchStream {
     this.#stream = undefined;
     this.#creating = [];
     this.#fragments.clear();
+    this.#accepted.clear();
     // Whoever asks for another token has not gone out of sight.
     if (isTokenFault(error)) this.#client.authentication.reject(stream.metadata);
     else this.#outOfSight = true;

@@ -8,6 +8,7 @@ export class Watchdog {
   readonly #ask: () => void;
   readonly #dead: () => void;
   #heardAt = -Infinity;
+  #aliveMs = 0;
   #askedAt: number;
   #cancelTimer: CancelTimer;
 
@@ -29,9 +30,16 @@ export class Watchdog {
     this.#cancelTimer = overdue(clock, this.#check, silenceMs);
   }
 
+  /** For how long messages have been coming. Silence, also of a process that stands still, counts only as far as it is usual. */
+  get aliveMs(): number {
+    return this.#aliveMs;
+  }
+
   /** A message came. */
   heard(): void {
-    this.#heardAt = this.#clock.now();
+    const now = this.#clock.now();
+    this.#aliveMs += Math.min(now - this.#heardAt, this.#silenceMs);
+    this.#heardAt = now;
   }
 
   stop(): void {

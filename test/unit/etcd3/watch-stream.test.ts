@@ -16,11 +16,15 @@ interface CreateRequest {
 }
 
 let clock: ManualClock;
+
+/** Time that has passed without any timer being called. */
+let stoodStillMs: number;
 let channels: ScriptedChannel[];
 let store: Etcd3Store;
 
 beforeEach(() => {
   clock = manualClock();
+  stoodStillMs = 0;
   channels = [];
   store = new Etcd3Store({
     addresses: ["first", "second"],
@@ -31,7 +35,10 @@ beforeEach(() => {
       return channel;
     },
     prefix: "",
-    clock,
+    clock: {
+      now: () => clock.now() + stoodStillMs,
+      setTimeout: (callback, delayMs) => clock.setTimeout(callback, delayMs),
+    },
     logger: silentLogger,
     random: () => 0,
   });
@@ -271,6 +278,36 @@ test("one word of compaction ends all that have to catch up with what is gone, a
     return cancelRequest === undefined ? [] : [cancelRequest.watchId];
   });
   expect(cancelled).toEqual(ids.slice(0, 3));
+});
+
+test("one word of compaction ends none that has caught up long ago, though nothing was told of it", async () => {
+  const old = watchHost(3);
+  const first = await stream(0);
+  accept(first, 10);
+  // What happens to others.
+  for (let messages = 0; messages < 11; messages += 1) {
+    first.send({ header: header(10), watchId: -1n });
+    await clock.advance(3_000);
+  }
+  const young = watchHost(3, "b");
+  const gone = watchHost(4, "c");
+  const ids = creates(first).map(({ watchId }) => watchId);
+  for (const watchId of ids.slice(1)) {
+    first.send({ header: header(10), watchId, created: true });
+  }
+  first.send({ header: header(20), watchId: ids[2], canceled: true, compactRevision: 8n });
+  expect([old, young, gone].map(({ end }) => end)).toEqual([undefined, "compacted", "compacted"]);
+});
+
+test("time in which nothing comes is none to catch up in", async () => {
+  const watches = [watchHost(3), watchHost(3, "b")];
+  const first = await stream(0, 2);
+  const ids = creates(first).map(({ watchId }) => watchId);
+  accept(first, 10);
+  stoodStillMs = 60_000;
+  first.send({ header: header(10), watchId: -1n });
+  first.send({ header: header(20), watchId: ids[0], canceled: true, compactRevision: 8n });
+  expect(watches.map(({ end }) => end)).toEqual(["compacted", "compacted"]);
 });
 
 test("a silent stream is asked for a sign of life, and left when none comes", async () => {
