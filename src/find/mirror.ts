@@ -176,6 +176,11 @@ export class Mirror {
       this.#listed = true;
       this.#tell((follower) => follower.listed(this));
     }
+    if (listing.info === undefined && listing.hosts.length === 0) {
+      // Whoever waits for hosts that come to another place would never learn of it: the store logs what it finds.
+      const { store, timeoutMs } = this.#context;
+      void store.hint?.(this.service, { timeoutMs });
+    }
     return listing.revision;
   }
 

@@ -1,4 +1,5 @@
 import { optionsBag } from "../arguments.ts";
+import { abortable } from "../async/abort.ts";
 import { DiscoveryError, isDiscoveryError } from "../errors.ts";
 import { Host } from "../model/host.ts";
 import { assertServiceName } from "../model/keys.ts";
@@ -50,7 +51,7 @@ export class Query {
 
   /** All hosts, at least one, sorted by their uuids; those that are draining too. */
   async all(): Promise<Host[]> {
-    const listing = await this.#read({ info: true, hosts: "all" });
+    const listing = await this.#readAll();
     const hosts = [...this.#readable(listing.hosts)];
     if (hosts.length === 0) throw this.#absence(listing);
     return hosts;
@@ -93,8 +94,30 @@ export class Query {
     return lookup(this.#context, call, () => store.read(this.#service, selection, call));
   }
 
+  /** Rejects with `SERVICE_NOT_FOUND` if there is nothing. */
+  async #readAll(): Promise<Listing> {
+    const { clock } = this.#context.store;
+    const deadline = clock.now() + this.#call.timeoutMs;
+    const listing = await this.#read({ info: true, hosts: "all" });
+    if (listing.info !== undefined || listing.hosts.length > 0) return listing;
+    const hint = await this.#hint(deadline - clock.now());
+    throw new DiscoveryError(
+      "SERVICE_NOT_FOUND",
+      `${this.#name} has neither an info nor a host${hint === undefined ? "" : `; ${hint}`}`,
+    );
+  }
+
+  /** What else the store can say of a service that is not there, in the time that is left. */
+  async #hint(timeoutMs: number): Promise<string | undefined> {
+    const { store } = this.#context;
+    const { signal } = this.#call;
+    if (store.hint === undefined || timeoutMs <= 0) return undefined;
+    const hint = store.hint(this.#service, { timeoutMs });
+    return lookup(this.#context, this.#call, () => abortable(hint, signal));
+  }
+
   #host(order: (hosts: Listing["hosts"]) => Iterable<StoredRecord>): HostPromise {
-    const found = this.#read({ info: true, hosts: "all" }).then((listing) => {
+    const found = this.#readAll().then((listing) => {
       for (const host of drainingLast(this.#readable(order(listing.hosts)))) return host;
       throw this.#absence(listing);
     });
@@ -102,7 +125,7 @@ export class Query {
   }
 
   async #url(scheme: string | undefined, path: string | undefined): Promise<string> {
-    const listing = await this.#read({ info: true, hosts: "all" });
+    const listing = await this.#readAll();
     const hosts = drainingLast(this.#readable(this.#shuffled(listing.hosts)));
     const info = this.#shard === undefined ? this.#info(listing) : undefined;
     if (info?.public !== true) {
@@ -172,8 +195,8 @@ export class Query {
   }
 
   /** Why a listing has no host for this query. */
-  #absence({ info, hosts }: Listing): DiscoveryError {
-    const service = `service ${quote(this.#service)}`;
+  #absence({ hosts }: Listing): DiscoveryError {
+    const service = this.#name;
     if (hosts.length > 0) {
       return this.#shard === undefined
         ? new DiscoveryError("NO_HOST_FOUND", `no record of a host of ${service} can be read`)
@@ -182,9 +205,12 @@ export class Query {
             `${service} has hosts, but none on shard ${quote(this.#shard)}`,
           );
     }
-    return info === undefined
-      ? new DiscoveryError("SERVICE_NOT_FOUND", `${service} has neither an info nor a host`)
-      : new DiscoveryError("NO_HOST_FOUND", `${service} is known, but no host of it lives`);
+    return new DiscoveryError("NO_HOST_FOUND", `${service} is known, but no host of it lives`);
+  }
+
+  /** As messages say it. */
+  get #name(): string {
+    return `service ${quote(this.#service)}`;
   }
 }
 

@@ -2,6 +2,7 @@ import { systemClock } from "../async/clock.ts";
 import type { ConnectionOptions } from "../discovery-options.ts";
 import { Etcd3Store } from "./etcd3/etcd3-store.ts";
 import { Http2Channel } from "./etcd3/http2-channel.ts";
+import { OlderRecords } from "./etcd3/older-records.ts";
 import type { Store } from "./store.ts";
 
 /** Makes the store that speaks to etcd. It connects when it is first used. */
@@ -13,6 +14,7 @@ export function openStore(options: ConnectionOptions): Store {
     connect: (origin) => new Http2Channel({ origin, tls, clock }),
     user: auth,
     prefix,
+    older: new OlderRecords({ prefix, tls, clock, logger }),
     clock,
     logger,
   });

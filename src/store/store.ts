@@ -26,7 +26,9 @@ export interface Store {
 
   /**
    * Reads records of one service, all at one revision. Linearizable: it sees every write that was
-   * acknowledged before it was called. One round trip for up to 1,000 hosts.
+   * acknowledged before it was called. One round trip for up to 1,000 hosts. (Where `oneRoundTrip`
+   * is not declared info and hosts are read side by side, and the listing's revision is the older
+   * one's.)
    */
   read(service: string, selection: Selection, options: CallOptions): Promise<Listing>;
 
@@ -35,7 +37,9 @@ export interface Store {
 
   /**
    * Changes records of one service: all changes, at one revision, if every condition holds, else
-   * none. A failed call may have been carried out or not. Writes asked for in the same tick may
+   * none. (Where `atomicWrites` is not declared the changes come one after the other, those first
+   * that a condition is on, then the info, then the hosts; conditions on records that are not
+   * changed hold when the write begins. Others may write in between.) A failed call may have been carried out or not. Writes asked for in the same tick may
    * travel together; they never make each other fail, and those that touch the same record are
    * carried out in the order in which they were asked for.
    */
@@ -53,6 +57,14 @@ export interface Store {
    * calls the observer before it returns.
    */
   watch(target: WatchTarget, observer: WatchObserver): Watch;
+
+  /**
+   * What may explain that a reading found nothing of a service: that its records are kept where this
+   * store does not see them. Undefined if nothing is known of such a place. It asks seldom and never
+   * for long, answers within `timeoutMs`, and never rejects; what it finds it also logs, once for
+   * each service. Left out by stores that have nothing beside them.
+   */
+  hint?(service: string, options: { readonly timeoutMs: number }): Promise<string | undefined>;
 
   /** What is known of the way to the store at this moment, without asking it; also after {@link close}. */
   status(): StoreStatus;
@@ -110,10 +122,14 @@ export interface StoredRecord {
   /** The host's id; for an info, the service's name. */
   readonly id: string;
 
-  /** The bytes as stored. Not to be changed, and to be copied by whoever keeps them: they may be a part of all that came with them. */
+  /** The bytes as stored; text in UTF-8, as etcd v2 keeps nothing else. Not to be changed, and to be copied by whoever keeps them: they may be a part of all that came with them. */
   readonly value: Uint8Array;
 
-  /** The revision that wrote this value. */
+  /**
+   * The revision that wrote this value. (On etcd v2 that of the last refresh, for a host that another
+   * client keeps alive: no watch tells of that, so of two readings the later one may have the higher
+   * revision and the same value.)
+   */
   readonly revision: number;
 }
 
@@ -168,6 +184,9 @@ export type WriteResult =
       readonly applied: true;
       /** The revision that all changes got. (Where `atomicWrites` is not declared: the last one's.) */
       readonly revision: number;
+
+      /** Where `atomicWrites` is not declared: what each change got, in their order. */
+      readonly revisions?: readonly number[] | undefined;
     }
   | {
       readonly applied: false;

@@ -19,6 +19,7 @@ import { Batches } from "./batch.ts";
 import { Client, type ClientOptions, closedError } from "./client.ts";
 import { GrpcError } from "./grpc-error.ts";
 import { EtcdSession, grant, newLeaseId, revoke } from "./lease.ts";
+import type { OlderRecords } from "./older-records.ts";
 import { Reading } from "./reading.ts";
 import { discoveryError } from "./status.ts";
 import { ServiceWatch } from "./watch.ts";
@@ -26,6 +27,13 @@ import { WatchStream } from "./watch-stream.ts";
 
 /** How long giving back leases may hold up `close()`; what is not given back by then runs out. */
 const farewellMs = 1_000;
+
+export interface Etcd3StoreOptions extends Omit<ClientOptions, "onReplaced"> {
+  readonly prefix: string;
+
+  /** Where services may be that are not found; nowhere unless given. Closed with the store. */
+  readonly older?: OlderRecords | undefined;
+}
 
 /** The records on etcd v3, spoken to by gRPC. */
 export class Etcd3Store implements Store {
@@ -37,6 +45,7 @@ export class Etcd3Store implements Store {
   readonly clock: Clock;
   readonly #client: Client;
   readonly #prefix: string;
+  readonly #older: OlderRecords | undefined;
   readonly #reading: Reading;
   readonly #batches: Batches;
   readonly #watchStream: WatchStream;
@@ -50,9 +59,10 @@ export class Etcd3Store implements Store {
   readonly #waiting = new Set<(error: Error) => void>();
   #closing: Promise<void> | undefined;
 
-  constructor(options: Omit<ClientOptions, "onReplaced"> & { readonly prefix: string }) {
+  constructor(options: Etcd3StoreOptions) {
     this.clock = options.clock;
     this.#prefix = options.prefix;
+    this.#older = options.older;
     this.#client = new Client({ ...options, onReplaced: (error) => this.#replaced(error) });
     this.#reading = new Reading(this.#client, options.prefix);
     this.#batches = new Batches(this.#client, options.prefix);
@@ -95,6 +105,14 @@ export class Etcd3Store implements Store {
     return watch;
   }
 
+  async hint(
+    service: string,
+    { timeoutMs }: { readonly timeoutMs: number },
+  ): Promise<string | undefined> {
+    const { endpoint } = this.#client.endpoints.status;
+    return endpoint === undefined ? undefined : this.#older?.hint(endpoint, service, timeoutMs);
+  }
+
   status(): StoreStatus {
     const { cluster, endpoints } = this.#client;
     return { ...endpoints.status, revision: cluster.mark.revision };
@@ -118,7 +136,7 @@ export class Etcd3Store implements Store {
     const patience = delay(this.clock, farewellMs, bound.signal).catch(() => {});
     await Promise.race([this.#leasesSettled(), patience, this.#client.endpoints.unreachable()]);
     bound.abort();
-    await this.#client.close();
+    await Promise.all([this.#client.close(), this.#older?.close()]);
   }
 
   /** Opens a session under a lease id of our own, so that whatever comes of it can be taken back. */

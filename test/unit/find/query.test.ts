@@ -27,7 +27,8 @@ class Stage implements LookupContext {
 
   constructor() {
     const { memory } = this;
-    this.store = Object.assign(Object.create(memory) as Store, {
+    const derived = Object.create(memory, { clock: { value: memory.clock } }) as Store;
+    this.store = Object.assign(derived, {
       read: async (service: string, selection: Selection, options: CallOptions) => {
         this.calls.push({ selection, options });
         return this.#watched(await memory.read(service, selection, options));
@@ -382,6 +383,56 @@ describe("services()", () => {
     await expect(on.services({ signal: AbortSignal.abort("mine") })).rejects.toBe("mine");
     on.memory.outage("silent");
     await expect(on.services({ timeoutMs: 10 })).rejects.toThrow(fails("TIMEOUT"));
+  });
+});
+
+describe("a service that is not there", () => {
+  /** A stage whose store, asked for a hint, does this. */
+  function hinting(hint: NonNullable<Store["hint"]>): Stage {
+    const on = stage();
+    on.store.hint = hint;
+    return on;
+  }
+  const notFound = (message: string) =>
+    expect.objectContaining({ code: "SERVICE_NOT_FOUND", message }) as Error;
+
+  test("is said to be somewhere else, if the store knows", async () => {
+    const asked: [string, number][] = [];
+    const on = hinting((service, { timeoutMs }) => {
+      asked.push([service, timeoutMs]);
+      return Promise.resolve("look there");
+    });
+    const message = 'service "api" has neither an info nor a host; look there';
+    await expect(on.get().all()).rejects.toEqual(notFound(message));
+    await expect(on.get().one()).rejects.toEqual(notFound(message));
+    await expect(on.get({ timeoutMs: 70 }).url()).rejects.toEqual(notFound(message));
+    expect(asked.map(([service]) => service)).toEqual(["api", "api", "api"]);
+    for (const [, timeoutMs] of asked) expect(timeoutMs).toBeLessThanOrEqual(on.timeoutMs);
+    expect(asked.at(-1)?.[1]).toBeLessThanOrEqual(70);
+    expect(on.holders).toBe(0);
+  });
+
+  test("is not there and no more, if the store does not know", async () => {
+    const on = hinting(() => Promise.resolve(undefined));
+    const message = 'service "api" has neither an info nor a host';
+    await expect(on.get().first()).rejects.toEqual(notFound(message));
+  });
+
+  test("is asked for only then", async () => {
+    const on = hinting(() => Promise.reject(new Error("asked for a hint")));
+    await expect(on.info({}).get().all()).rejects.toThrow(fails("NO_HOST_FOUND"));
+    expect((await on.get({}, "other").service()).name).toBe("other");
+    expect(await on.host("a").get().all()).toHaveLength(1);
+  });
+
+  test("can be given up while the store is asked", async () => {
+    const asked = new AbortController();
+    const on = hinting(() => {
+      asked.abort("mine");
+      return new Promise(() => {});
+    });
+    await expect(on.get({ signal: asked.signal }).one()).rejects.toBe("mine");
+    expect(on.holders).toBe(0);
   });
 });
 
