@@ -47,6 +47,17 @@ const violations: readonly [file: string, source: string, message: RegExp][] = [
   ["src/store/etcd3/store.ts", `import { Discovery } from "../../discovery.ts";`, /A driver/],
   ["src/store/etcd3/store.ts", `import { serve } from "../memory/server.ts";`, /A driver/],
   ["src/store/etcd3/store.ts", `import { open } from "../open-store.ts";`, /A driver/],
+  ["src/store/etcd/endpoints.ts", `import { Client } from "../etcd3/client.ts";`, /etcd share/],
+  [
+    "src/store/etcd/endpoints.ts",
+    `import { Client as Other } from "../etcd2/client.ts";`,
+    /etcd share/,
+  ],
+  ["src/store/etcd/endpoints.ts", `import { create } from "@bufbuild/protobuf";`, /etcd share/],
+  ["src/store/etcd/socket.ts", `import { request } from "node:http";`, /etcd share/],
+  ["src/store/etcd/socket.ts", `import { Agent } from "node:https";`, /etcd share/],
+  ["src/store/etcd/socket.ts", `import { connect as http2 } from "node:http2";`, /etcd share/],
+  ["src/store/etcd/socket.ts", `import { entry } from "../../register/entry.ts";`, /etcd share/],
   ["src/store/open-store.ts", `import { Discovery } from "../discovery.ts";`, /below discovery/],
   ["src/arguments.ts", `import { Discovery } from "./discovery.ts";`, /arguments.ts/],
   ["src/store/etcd2/store.ts", `import { create } from "@bufbuild/protobuf";`, /A driver/],
@@ -72,6 +83,10 @@ const allowed: readonly [file: string, source: string][] = [
     "src/store/etcd3/channel.ts",
     `import http2 from "node:http2"; import "@bufbuild/protobuf/wkt";`,
   ],
+  ["src/store/etcd3/connection.ts", `import { openSocket } from "../etcd/socket.ts";`],
+  ["src/store/etcd2/client.ts", `import { Endpoints } from "../etcd/endpoints.ts";`],
+  ["src/store/etcd2/http-channel.ts", `import { request } from "node:http";`],
+  ["src/store/etcd/socket.ts", `import { connect } from "node:tls"; import "../store.ts";`],
   ["src/testing/memory-store.ts", `import { serve } from "../store/memory/server.ts";`],
 ];
 

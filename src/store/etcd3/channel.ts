@@ -1,4 +1,5 @@
 import type { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import type { EndpointChannel } from "../etcd/endpoint.ts";
 import type { GrpcError } from "./grpc-error.ts";
 
 /**
@@ -9,7 +10,7 @@ import type { GrpcError } from "./grpc-error.ts";
  * channel connects when it is first used and again whenever it is used after its connection broke;
  * it never retries a call. Neither its socket nor its timers keep the process alive.
  */
-export interface Channel {
+export interface Channel extends EndpointChannel {
   /** One request, one answer. */
   unary<I, O>(method: UnaryMethod<I, O>, request: NoInfer<I>, options: UnaryOptions): Promise<O>;
 

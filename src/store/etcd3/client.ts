@@ -3,14 +3,15 @@ import type { Clock } from "../../async/clock.ts";
 import { overdue } from "../../async/overdue.ts";
 import { DiscoveryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
+import type { AnswerHeader } from "../etcd/cluster.ts";
+import { type AttemptOptions, Endpoints } from "../etcd/endpoints.ts";
 import { Authentication, type User, type UserSource } from "./authentication.ts";
 import type { Channel, Metadata, UnaryMethod } from "./channel.ts";
-import { type AnswerHeader, Cluster } from "./cluster.ts";
-import { Endpoints } from "./endpoints.ts";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
 import * as methods from "./methods.ts";
 import { keyValueOf } from "./record.ts";
-import { isTokenFault } from "./status.ts";
+import { endpointFailure, isTokenFault } from "./status.ts";
+import { WitnessedCluster } from "./witnessed-cluster.ts";
 
 /** How often one call may find its token refused, and sign in, before it gives up. */
 const mostSignIns = 3;
@@ -53,16 +54,16 @@ interface Answer {
 export class Client {
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly endpoints: Endpoints;
+  readonly endpoints: Endpoints<Channel>;
   readonly authentication: Authentication;
-  readonly cluster: Cluster;
+  readonly cluster: WitnessedCluster;
   #closed = false;
 
   constructor(options: ClientOptions) {
     this.clock = options.clock;
     this.logger = options.logger;
-    this.endpoints = new Endpoints(options);
-    this.cluster = new Cluster(options.onReplaced);
+    this.endpoints = new Endpoints({ ...options, failure: endpointFailure });
+    this.cluster = new WitnessedCluster(options.onReplaced);
     this.authentication = new Authentication({
       user: options.user,
       signIn: (user) => this.#signIn(user),
@@ -87,12 +88,10 @@ export class Client {
       const metadata = this.authentication.metadata ?? (await this.#signedIn(call, deadline));
       const { mark } = this.cluster;
       try {
-        const answer = await this.endpoints.unary(method, request, {
-          signal: call.signal,
+        const answer = await this.#attempt(method, request, {
+          ...call,
           timeoutMs: signIns === 0 ? call.timeoutMs : deadline - this.clock.now(),
           metadata,
-          repeatable: call.repeatable,
-          onAttempt: call.onAttempt,
         });
         if (call.linearizable) this.cluster.observe(answer.header, mark);
         return answer;
@@ -181,8 +180,21 @@ export class Client {
     if (silent || isTokenFault(error)) this.authentication.reject(metadata);
   }
 
+  /** One call with this metadata, on as many endpoints one after the other as time allows. */
+  #attempt<I, O>(
+    method: UnaryMethod<I, O>,
+    request: NoInfer<I>,
+    options: AttemptOptions & { readonly metadata: Metadata },
+  ): Promise<O> {
+    const { signal, metadata } = options;
+    return this.endpoints.call(
+      (channel, deadlineMs) => channel.unary(method, request, { signal, deadlineMs, metadata }),
+      options,
+    );
+  }
+
   async #signIn({ username, password }: User): Promise<string> {
-    const answer = await this.endpoints.unary(
+    const answer = await this.#attempt(
       methods.authenticate,
       { name: username, password },
       {

@@ -9,11 +9,12 @@ import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import type { CancelTimer, Clock } from "../../async/clock.ts";
 import { overdue } from "../../async/overdue.ts";
+import { reasonOf } from "../etcd/reason.ts";
+import { openSocket } from "../etcd/socket.ts";
+import type { ChannelTls } from "../etcd/tls.ts";
 import { nameOfHttp2Code } from "./answer-status.ts";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { openSocket } from "./socket.ts";
-import type { ChannelTls } from "./tls.ts";
 
 const mebibyte = 2 ** 20;
 
@@ -57,7 +58,7 @@ export class Connection {
   constructor(settings: ConnectionSettings) {
     const { origin, tls, clock } = settings;
     this.#settings = settings;
-    this.#socket = openSocket(origin, tls);
+    this.#socket = openSocket(origin, tls, "h2");
     this.#session = connect(origin, {
       createConnection: () => this.#socket,
       settings: { enablePush: false, initialWindowSize: streamWindow },
@@ -232,10 +233,4 @@ export function connectFailure(origin: URL, cause: unknown): GrpcError {
 
 function addressOf(origin: URL): string {
   return `${origin.protocol}//${origin.host}`;
-}
-
-/** What an error says; of several attempts at once, what each of them says. */
-export function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(reasonOf).join("; ");
-  return error instanceof Error ? error.message || error.name : String(error);
 }

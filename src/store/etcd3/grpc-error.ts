@@ -1,3 +1,5 @@
+import { type Blame, CallError, type CallErrorOptions } from "../etcd/call-error.ts";
+
 /** The gRPC status codes by name (grpc/grpc, doc/statuscodes.md). */
 export const GrpcStatus = {
   OK: 0,
@@ -19,28 +21,25 @@ export const GrpcStatus = {
   UNAUTHENTICATED: 16,
 } as const;
 
+/** A read was under way while the cluster chose another leader, and etcd tells of that when there is one (etcd, api/v3rpc/rpctypes/error.go). */
+const leaderChanged = "etcdserver: leader changed";
+
 /** A call that ended with another status than OK. Internal to the driver: callers see a `DiscoveryError`. */
-export class GrpcError extends Error {
+export class GrpcError extends CallError {
   static {
     this.prototype.name = "GrpcError";
   }
 
   readonly status: number;
 
-  /** Whether the request certainly never reached the server, so that even a write may be sent again. */
-  readonly neverSent: boolean;
-
-  /** Whether it is the server's own word. */
-  readonly answered: boolean;
-
-  constructor(
-    status: number,
-    message: string,
-    options?: ErrorOptions & { readonly neverSent?: boolean; readonly answered?: boolean },
-  ) {
+  constructor(status: number, message: string, options?: CallErrorOptions) {
     super(message, options);
     this.status = status;
-    this.neverSent = options?.neverSent ?? false;
-    this.answered = options?.answered ?? false;
+  }
+
+  get blame(): Blame {
+    if (this.status === GrpcStatus.DEADLINE_EXCEEDED) return "silence";
+    if (this.status !== GrpcStatus.UNAVAILABLE) return "request";
+    return this.message === leaderChanged ? "passing" : "fault";
   }
 }

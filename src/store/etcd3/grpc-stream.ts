@@ -5,7 +5,8 @@ import {
   type OutgoingHttpHeaders,
 } from "node:http2";
 import { endOfAnswer, nameOfHttp2Code, refusalOf } from "./answer-status.ts";
-import { type Connection, reasonOf } from "./connection.ts";
+import { reasonOf } from "../etcd/reason.ts";
+import type { Connection } from "./connection.ts";
 import { FrameReader } from "./frames.ts";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
 

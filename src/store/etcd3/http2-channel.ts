@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders } from "node:http2";
 import { type Clock, systemClock } from "../../async/clock.ts";
+import type { ChannelTls } from "../etcd/tls.ts";
 import type {
   Channel,
   Duplex,
@@ -14,7 +15,6 @@ import { connectFailure, Connection } from "./connection.ts";
 import { DuplexCall } from "./duplex-call.ts";
 import { encodeFrame } from "./frames.ts";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
-import type { ChannelTls } from "./tls.ts";
 import { callUnary } from "./unary-call.ts";
 
 export interface Http2ChannelOptions {

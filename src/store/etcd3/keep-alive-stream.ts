@@ -3,13 +3,13 @@ import { Backoff } from "../../async/backoff.ts";
 import type { CancelTimer } from "../../async/clock.ts";
 import { overdue } from "../../async/overdue.ts";
 import { anonymous } from "./authentication.ts";
-import type { Duplex, Metadata } from "./channel.ts";
+import type { Endpoint } from "../etcd/endpoint.ts";
+import type { Channel, Duplex, Metadata } from "./channel.ts";
 import type { Client } from "./client.ts";
-import type { Endpoint } from "./endpoint.ts";
 import type { LeaseKeepAliveRequest, LeaseKeepAliveResponse } from "./gen/etcd.ts";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
 import * as methods from "./methods.ts";
-import { isEndpointFault, isTokenFault } from "./status.ts";
+import { isTokenFault } from "./status.ts";
 
 /** Told what etcd says of the lease. */
 export interface KeepAliveObserver {
@@ -23,7 +23,7 @@ export interface KeepAliveObserver {
 /** A stream that is open, and where. */
 interface OpenStream {
   readonly duplex: Duplex<LeaseKeepAliveRequest>;
-  readonly endpoint: Endpoint;
+  readonly endpoint: Endpoint<Channel>;
   readonly failures: number;
 }
 
@@ -130,7 +130,7 @@ export class KeepAliveStream {
     }
   }
 
-  #openOn(endpoint: Endpoint, metadata: Metadata): OpenStream {
+  #openOn(endpoint: Endpoint<Channel>, metadata: Metadata): OpenStream {
     const duplex = endpoint.channel.duplex(
       methods.leaseKeepAlive,
       { connectTimeoutMs: this.#intervalMs / 2, metadata },
@@ -174,7 +174,7 @@ export class KeepAliveStream {
       this.#observer.gone();
       return;
     }
-    if (isEndpointFault(error)) {
+    if (error.blame !== "request") {
       this.#client.endpoints.leave(stream.endpoint, stream.failures, error);
       void this.#open();
     } else this.#sleep(this.#backoff.next());

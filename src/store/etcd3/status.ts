@@ -1,5 +1,7 @@
 import { DiscoveryError, type DiscoveryErrorCode } from "../../errors.ts";
-import { type GrpcError, GrpcStatus } from "./grpc-error.ts";
+import type { CallErrorOptions } from "../etcd/call-error.ts";
+import type { FailureKind } from "../etcd/endpoints.ts";
+import { GrpcError, GrpcStatus } from "./grpc-error.ts";
 
 const codes: Readonly<Record<number, DiscoveryErrorCode>> = {
   [GrpcStatus.INVALID_ARGUMENT]: "INVALID_ARGUMENT",
@@ -31,19 +33,6 @@ export function isTokenFault(error: GrpcError): boolean {
   );
 }
 
-/** Whether the endpoint, rather than the request, is at fault: another one may do better. */
-export function isEndpointFault(error: GrpcError): boolean {
-  return error.status === GrpcStatus.UNAVAILABLE || error.status === GrpcStatus.DEADLINE_EXCEEDED;
-}
-
-/**
- * Whether the same endpoint can serve the same call now: a read was under way while the cluster chose
- * another leader, and etcd tells of that when there is one (etcd, api/v3rpc/rpctypes/error.go).
- */
-export function isPassing(error: GrpcError): boolean {
-  return error.status === GrpcStatus.UNAVAILABLE && error.message === "etcdserver: leader changed";
-}
-
 /** Whether etcd has certainly not carried the request out, and would refuse it again. */
 export function isRefusal(error: GrpcError): boolean {
   return (
@@ -53,4 +42,19 @@ export function isRefusal(error: GrpcError): boolean {
     error.status === GrpcStatus.FAILED_PRECONDITION ||
     error.status === GrpcStatus.OUT_OF_RANGE
   );
+}
+
+const statuses: Readonly<Record<FailureKind, number>> = {
+  silence: GrpcStatus.DEADLINE_EXCEEDED,
+  fault: GrpcStatus.UNAVAILABLE,
+  closed: GrpcStatus.CANCELLED,
+};
+
+/** How the fail-over's own failures are told. */
+export function endpointFailure(
+  kind: FailureKind,
+  message: string,
+  options?: CallErrorOptions,
+): GrpcError {
+  return new GrpcError(statuses[kind], message, options);
 }

@@ -3,14 +3,14 @@ import { delay } from "../../async/abort.ts";
 import { Backoff } from "../../async/backoff.ts";
 import { isDiscoveryError } from "../../errors.ts";
 import type { WatchEnd } from "../store.ts";
-import type { Duplex, Metadata } from "./channel.ts";
+import type { Endpoint } from "../etcd/endpoint.ts";
+import type { Channel, Duplex, Metadata } from "./channel.ts";
 import type { Client } from "./client.ts";
-import type { Endpoint } from "./endpoint.ts";
 import type { Event, WatchRequest, WatchResponse } from "./gen/etcd.ts";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
 import type { KeyRange } from "./keys.ts";
 import * as methods from "./methods.ts";
-import { isEndpointFault, isTokenFault } from "./status.ts";
+import { isTokenFault } from "./status.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** How long a stream may be silent before it is asked for a sign of life, and how long that may take. */
@@ -41,7 +41,7 @@ export interface RangeWatch {
 
 interface OpenStream {
   readonly duplex: Duplex<WatchRequest>;
-  readonly endpoint: Endpoint;
+  readonly endpoint: Endpoint<Channel>;
   readonly failures: number;
   readonly metadata: Metadata;
 }
@@ -170,7 +170,7 @@ export class WatchStream {
     }
   }
 
-  #openOn(endpoint: Endpoint, metadata: Metadata): OpenStream {
+  #openOn(endpoint: Endpoint<Channel>, metadata: Metadata): OpenStream {
     const duplex = endpoint.channel.duplex(
       methods.watch,
       { connectTimeoutMs: silenceMs, metadata },
@@ -282,7 +282,7 @@ export class WatchStream {
       const call = { signal, timeoutMs: silenceMs, repeatable: true, linearizable: true };
       await this.#client.unary(methods.range, { ...watch.range, countOnly: true }, call);
     } catch (error) {
-      const passing = error instanceof GrpcError && isEndpointFault(error);
+      const passing = error instanceof GrpcError && error.blame !== "request";
       if (!signal.aborted && !passing && this.#watches.get(id) === watch) {
         this.#delete(id, watch);
         watch.ended("refused", new Error(refusal.message, { cause: error }));
@@ -323,7 +323,7 @@ export class WatchStream {
     // Whoever asks for another token has not gone out of sight.
     if (isTokenFault(error)) this.#client.authentication.reject(stream.metadata);
     else this.#outOfSight = true;
-    if (isEndpointFault(error)) {
+    if (error.blame !== "request") {
       this.#client.endpoints.leave(stream.endpoint, stream.failures, error);
     }
     for (const watch of this.#watches.values()) watch.interrupted(error);

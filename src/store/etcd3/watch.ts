@@ -10,11 +10,11 @@ import type {
   WatchTarget,
 } from "../store.ts";
 import type { Client } from "./client.ts";
-import type { Cluster } from "./cluster.ts";
 import { type Event, Event_EventType } from "./gen/etcd.ts";
 import { hostIdOf, type KeyRange, oneKey, prefixRange } from "./keys.ts";
 import { eventRecord } from "./record.ts";
 import type { RangeWatch, WatchStream } from "./watch-stream.ts";
+import type { WitnessedCluster } from "./witnessed-cluster.ts";
 
 /** How long to wait for the other range's part of a revision where that is likely to come. */
 const holdMs = 3;
@@ -172,7 +172,7 @@ class WatchedRange implements RangeWatch {
   /** How far its member had come when it accepted the range; undefined: it has not. */
   caughtUpTo: number | undefined;
   readonly #watch: ServiceWatch;
-  readonly #cluster: Cluster;
+  readonly #cluster: WitnessedCluster;
   readonly #service: string;
   readonly #record: RangePart["record"];
   #next: number;
@@ -180,7 +180,7 @@ class WatchedRange implements RangeWatch {
 
   constructor(
     watch: ServiceWatch,
-    cluster: Cluster,
+    cluster: WitnessedCluster,
     { service, from }: WatchTarget,
     part: RangePart,
   ) {

@@ -1,13 +1,14 @@
 import { expect, test } from "vitest";
-import { Endpoint } from "../../../src/store/etcd3/endpoint.ts";
+import { Endpoint } from "../../../src/store/etcd/endpoint.ts";
 import { manualClock } from "../../../src/testing/index.ts";
 import { ScriptedChannel } from "../../support/scripted-channel.ts";
 
 function failedOften(times: number) {
   const clock = manualClock();
-  const endpoint = new Endpoint("a", new ScriptedChannel(), clock, () => 0.5);
+  const options = { clock, random: () => 0.5, onNews() {} };
+  const endpoint = new Endpoint("a", new ScriptedChannel(), options);
   for (let i = 0; i < times; i += 1) endpoint.failed(new Error("refused"));
-  return { clock, endpoint };
+  return { clock, endpoint, options };
 }
 
 test("one that failed often is never put off for more than a few seconds", () => {
@@ -16,10 +17,10 @@ test("one that failed often is never put off for more than a few seconds", () =>
 });
 
 test("failures of long ago do not count: another that fails now is not preferred", async () => {
-  const { clock, endpoint } = failedOften(100);
+  const { clock, endpoint, options } = failedOften(100);
   await clock.advance(60_000);
   expect(endpoint.expectedMs(clock.now())).toBe(0);
-  const other = new Endpoint("b", new ScriptedChannel(), clock, () => 0.5);
+  const other = new Endpoint("b", new ScriptedChannel(), options);
   other.failed(new Error("refused"));
   expect(other.expectedMs(clock.now())).toBeGreaterThan(0);
 });

@@ -1,7 +1,6 @@
 import { Backoff } from "../../async/backoff.ts";
 import type { Clock } from "../../async/clock.ts";
-import type { Channel } from "./channel.ts";
-import { GrpcError, GrpcStatus } from "./grpc-error.ts";
+import { CallError } from "./call-error.ts";
 
 /** How long an endpoint must have served before an earlier trouble with it is forgotten. */
 const lastingMs = 5_000;
@@ -15,12 +14,22 @@ const failureMs = 250;
 /** How many of them count. */
 const mostFailures = 4;
 
+/** What the fail-over needs of the way to an endpoint; what is said on it is the driver's concern. */
+export interface EndpointChannel {
+  /** Drops what is open: whatever is under way fails. The next use connects anew. */
+  disconnect(reason: Error): void;
+
+  /** Ends it for good; resolves when no socket is left. */
+  close(): Promise<void>;
+}
+
 /** One member of the cluster: its channel, and whether it may be used now. */
-export class Endpoint {
+export class Endpoint<C extends EndpointChannel = EndpointChannel> {
   readonly address: string;
-  readonly channel: Channel;
+  readonly channel: C;
   readonly #clock: Clock;
   readonly #backoff: Backoff;
+  readonly #onNews: () => void;
   #failures = 0;
   #inARow = 0;
   #failure: Error | undefined;
@@ -28,10 +37,17 @@ export class Endpoint {
   #answeredAt = -Infinity;
   #servesSince: number | undefined;
 
-  constructor(address: string, channel: Channel, clock: Clock, random: () => number) {
+  /** @param onNews called when it has failed, or answers again */
+  constructor(
+    address: string,
+    channel: C,
+    options: { readonly clock: Clock; readonly random: () => number; readonly onNews: () => void },
+  ) {
+    const { clock, random, onNews } = options;
     this.address = address;
     this.channel = channel;
     this.#clock = clock;
+    this.#onNews = onNews;
     // Half of the usual longest wait: a host must be back within 2 s of etcd serving again.
     this.#backoff = new Backoff({ maximumMs: 1_000, random });
   }
@@ -60,8 +76,8 @@ export class Endpoint {
     const failure = this.#failure;
     if (failure === undefined) return 0;
     const waitMs = Math.max(this.#readyAt - now, 0);
-    const silent = failure instanceof GrpcError && failure.status === GrpcStatus.DEADLINE_EXCEEDED;
-    const spoke = failure instanceof GrpcError && failure.answered && !silent;
+    const silent = failure instanceof CallError && failure.blame === "silence";
+    const spoke = failure instanceof CallError && failure.answered && !silent;
     const troubled = silent || (waitMs > 0 && !spoke);
     // What was long ago says nothing of an endpoint that nobody has asked since.
     const failures = now - this.#readyAt > lastingMs ? 0 : Math.min(this.#inARow, mostFailures);
@@ -81,8 +97,10 @@ export class Endpoint {
   answered(): void {
     this.#answeredAt = this.#clock.now();
     this.#servesSince ??= this.#answeredAt;
-    this.#failure = undefined;
     this.#inARow = 0;
+    if (this.#failure === undefined) return;
+    this.#failure = undefined;
+    this.#onNews();
   }
 
   failed(error: Error): void {
@@ -96,5 +114,6 @@ export class Endpoint {
     this.#failure = error;
     this.#readyAt = now + this.#backoff.next();
     this.channel.disconnect(error);
+    this.#onNews();
   }
 }

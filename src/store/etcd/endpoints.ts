@@ -1,12 +1,11 @@
 import { setMaxListeners } from "node:events";
 import { delay, underEither } from "../../async/abort.ts";
+import { Bell } from "../../async/bell.ts";
 import type { Clock } from "../../async/clock.ts";
 import type { Logger } from "../../logger.ts";
 import type { StoreStatus } from "../store.ts";
-import type { Channel, Metadata, UnaryMethod } from "./channel.ts";
-import { Endpoint } from "./endpoint.ts";
-import { GrpcError, GrpcStatus } from "./grpc-error.ts";
-import { isEndpointFault, isPassing } from "./status.ts";
+import { CallError, type CallErrorOptions } from "./call-error.ts";
+import { Endpoint, type EndpointChannel } from "./endpoint.ts";
 
 /** The longest first attempt at one endpoint while others may do better. */
 const longestAttemptMs = 1_000;
@@ -17,9 +16,19 @@ const longestRoundMs = 2_000;
 /** The shortest attempt from whose failure anything follows for other calls. */
 const shortestAttemptMs = 100;
 
-export interface EndpointsOptions {
+/** The longest pause before a call is repeated on an endpoint that could not serve it at that moment, and the first one. */
+const longestPauseMs = 50;
+const firstPauseMs = 10;
+
+/** What the fail-over itself can find: time was up, no endpoint can be reached, all was closed. */
+export type FailureKind = "silence" | "fault" | "closed";
+
+export interface EndpointsOptions<C extends EndpointChannel> {
   readonly addresses: readonly string[];
-  readonly connect: (address: string) => Channel;
+  readonly connect: (address: string) => C;
+
+  /** Makes an error of the driver's own class. */
+  readonly failure: (kind: FailureKind, message: string, options?: CallErrorOptions) => CallError;
   readonly clock: Clock;
   readonly logger: Logger;
 
@@ -30,7 +39,6 @@ export interface EndpointsOptions {
 export interface AttemptOptions {
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs: number;
-  readonly metadata: Metadata;
 
   /** Whether the call may be sent again although the first may have been carried out. */
   readonly repeatable: boolean;
@@ -44,33 +52,49 @@ export interface AttemptOptions {
  * alike, until it fails: then all move on to the next one that may be tried. Each endpoint that
  * failed is left alone for a jittered time, so that whatever waits for it makes one attempt in all.
  */
-export class Endpoints {
-  readonly #all: readonly Endpoint[];
+export class Endpoints<C extends EndpointChannel> {
+  readonly #all: readonly Endpoint<C>[];
+  readonly #failure: EndpointsOptions<C>["failure"];
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #random: () => number;
   readonly #closing = new AbortController();
+
+  /** Rings when another endpoint may be the best one. */
+  readonly #news: Bell;
   #onUnreachable: (() => void)[] = [];
   #index: number;
 
-  constructor(options: EndpointsOptions) {
+  constructor(options: EndpointsOptions<C>) {
     const { addresses, connect, clock, logger, random = Math.random } = options;
-    this.#all = addresses.map((address) => new Endpoint(address, connect(address), clock, random));
+    const news = new Bell(clock);
+    const onNews = (): void => news.ring();
+    this.#all = addresses.map(
+      (address) => new Endpoint(address, connect(address), { clock, random, onNews }),
+    );
+    this.#failure = options.failure;
     this.#clock = clock;
     this.#logger = logger;
+    this.#random = random;
+    this.#news = news;
     // Each call that waits listens to it.
     setMaxListeners(0, this.#closing.signal);
     this.#index = Math.floor(random() * this.#all.length);
   }
 
-  /** One call, on as many endpoints one after the other as time allows. Rejects with a `GrpcError`, or with the signal's reason. */
-  async unary<I, O>(
-    method: UnaryMethod<I, O>,
-    request: NoInfer<I>,
+  /**
+   * One call, on as many endpoints one after the other as time allows.
+   *
+   * @param attemptOn makes it on one of them; rejects with a `CallError`, or with what ends the call
+   */
+  async call<T>(
+    attemptOn: (channel: C, deadlineMs: number) => Promise<T>,
     options: AttemptOptions,
-  ): Promise<O> {
-    const { signal, timeoutMs, metadata, repeatable } = options;
+  ): Promise<T> {
+    const { signal, timeoutMs, repeatable } = options;
     const deadline = this.#clock.now() + timeoutMs;
-    let failure: GrpcError | undefined;
+    let failure: CallError | undefined;
+    let passes = 0;
     for (let attempt = 0; ; attempt += 1) {
       const endpoint = this.#ready(deadline) ?? (await this.#wait(signal, deadline, failure));
       const { failures } = endpoint;
@@ -79,33 +103,31 @@ export class Endpoints {
         deadline - startedAt,
         this.#attemptMs(attempt, timeoutMs, repeatable),
       );
-      if (deadlineMs <= 0) throw failure ?? timeout(timeoutMs);
+      if (deadlineMs <= 0) throw failure ?? this.#late(timeoutMs);
       options.onAttempt?.(startedAt);
       try {
-        const answer = await endpoint.channel.unary(method, request, {
-          signal,
-          deadlineMs,
-          metadata,
-        });
+        const answer = await attemptOn(endpoint.channel, deadlineMs);
         endpoint.answered();
         return answer;
       } catch (error) {
-        if (!(error instanceof GrpcError) || this.#closing.signal.aborted) throw error;
-        if (!isEndpointFault(error)) {
+        if (!(error instanceof CallError) || this.#closing.signal.aborted) throw error;
+        if (error.blame === "request") {
           endpoint.answered();
           throw error;
         }
-        if (isPassing(error) && repeatable) {
+        if (error.blame === "passing" && repeatable) {
           endpoint.answered();
           failure = error;
+          await this.#pause(passes, deadline, signal);
+          passes += 1;
           continue;
         }
         // That one call took long says nothing about an endpoint that answered others meanwhile.
-        const slow = error.status === GrpcStatus.DEADLINE_EXCEEDED;
+        const slow = error.blame === "silence";
         if (!slow || (endpoint.answeredAt < startedAt && deadlineMs >= shortestAttemptMs)) {
           this.leave(endpoint, failures, error);
         }
-        const why = asLeft(endpoint, error);
+        const why = this.#asLeft(endpoint, error);
         if (!repeatable && !error.neverSent) throw why;
         // The last attempt may have had no time to find out anything.
         const telling = !slow || deadlineMs >= shortestAttemptMs;
@@ -123,7 +145,7 @@ export class Endpoints {
   }
 
   /** Waits for an endpoint to open a stream on. */
-  async acquire(signal: AbortSignal): Promise<Endpoint> {
+  async acquire(signal: AbortSignal): Promise<Endpoint<C>> {
     return this.#ready(Infinity) ?? this.#wait(signal, Infinity, undefined);
   }
 
@@ -133,7 +155,7 @@ export class Endpoints {
    * @param failures the endpoint's count of failures when the attempt began: news of a failure that
    * is known already changes nothing
    */
-  leave(endpoint: Endpoint, failures: number, error: Error): void {
+  leave(endpoint: Endpoint<C>, failures: number, error: Error): void {
     if (endpoint.failures !== failures || this.#closing.signal.aborted) return;
     endpoint.failed(error);
     if (this.#all[this.#index] === endpoint) this.#index = (this.#index + 1) % this.#all.length;
@@ -157,18 +179,18 @@ export class Endpoints {
 
   /** Ends all connections. */
   async close(): Promise<void> {
-    this.#closing.abort(new GrpcError(GrpcStatus.CANCELLED, "the client was closed"));
+    this.#closing.abort(this.#failure("closed", "the client was closed"));
     await Promise.all(this.#all.map((endpoint) => endpoint.channel.close()));
   }
 
   #checkReachable(): void {
-    if (!this.#all.every(({ failure }) => failure instanceof GrpcError && failure.neverSent))
+    if (!this.#all.every(({ failure }) => failure instanceof CallError && failure.neverSent))
       return;
     for (const tell of this.#onUnreachable.splice(0)) tell();
   }
 
   /** The endpoint in use, or the best of the others if it may be tried now. */
-  #ready(deadline: number): Endpoint | undefined {
+  #ready(deadline: number): Endpoint<C> | undefined {
     const current = this.#all[this.#index];
     if (current?.failure === undefined) return current;
     const best = this.#best(deadline);
@@ -178,9 +200,9 @@ export class Endpoints {
   }
 
   /** The endpoint that is likely to answer first, if any may be tried in time. */
-  #best(deadline: number): Endpoint | undefined {
+  #best(deadline: number): Endpoint<C> | undefined {
     const now = this.#clock.now();
-    let best: Endpoint | undefined;
+    let best: Endpoint<C> | undefined;
     let shortest = Infinity;
     for (let step = 0; step < this.#all.length; step += 1) {
       const endpoint = this.#all[(this.#index + step) % this.#all.length];
@@ -196,13 +218,20 @@ export class Endpoints {
   async #wait(
     signal: AbortSignal | undefined,
     deadline: number,
-    failure: GrpcError | undefined,
-  ): Promise<Endpoint> {
+    failure: CallError | undefined,
+  ): Promise<Endpoint<C>> {
     return underEither([signal, this.#closing.signal], async (either) => {
       for (;;) {
         const best = this.#best(deadline);
-        if (best === undefined) throw failure ?? unavailable(this.#all);
-        await delay(this.#clock, best.readyAt - this.#clock.now(), either);
+        if (best === undefined) throw failure ?? this.#unavailable();
+        // A call need not wait until somebody has seen to all of them; what has no end may.
+        if (deadline < Infinity && this.#all.every(isUnfit)) {
+          throw failure ?? best.failure ?? this.#unavailable();
+        }
+        // When another one's time to be tried comes before the best one's, that may be the best.
+        const now = this.#clock.now();
+        const times = this.#all.map(({ readyAt }) => readyAt).filter((readyAt) => readyAt > now);
+        await this.#news.wait(Math.min(best.readyAt, ...times) - now, either);
         const endpoint = this.#ready(deadline);
         if (endpoint !== undefined) return endpoint;
       }
@@ -221,37 +250,41 @@ export class Endpoints {
     const firstMs = Math.min(timeoutMs / 4, longestAttemptMs, roundMs);
     return Math.max(firstMs, shortestAttemptMs) * 2 ** Math.floor(attempt / count);
   }
+
+  /** Lets a moment pass before a call is repeated on the same endpoint; all who do so should not come back at once. */
+  #pause(passes: number, deadline: number, signal: AbortSignal | undefined): Promise<void> {
+    const boundMs = Math.min(firstPauseMs * 2 ** passes, longestPauseMs);
+    const pauseMs = Math.min((boundMs * (1 + this.#random())) / 2, deadline - this.#clock.now());
+    return underEither([signal, this.#closing.signal], (either) =>
+      delay(this.#clock, pauseMs, either),
+    );
+  }
+
+  /** Where others found an endpoint silent and left it, its connection broke because of the silence. */
+  #asLeft({ failure }: Endpoint<C>, error: CallError): CallError {
+    if (error === failure || error.neverSent) return error;
+    if (!(failure instanceof CallError) || failure.blame !== "silence") return error;
+    return this.#failure("silence", failure.message, { cause: error });
+  }
+
+  #late(timeoutMs: number): CallError {
+    const message = `no answer within ${Math.round(timeoutMs)} ms`;
+    return this.#failure("silence", message, { neverSent: true });
+  }
+
+  /** What to say to a call for which there is no time left to try anything. */
+  #unavailable(): CallError {
+    const cause = this.#all.find((endpoint) => endpoint.failure !== undefined)?.failure;
+    const message = `no endpoint can be reached: ${cause?.message ?? "none is given"}`;
+    return this.#failure("fault", message, { cause, neverSent: true });
+  }
 }
 
-function isSilence(failure: Error | undefined): failure is GrpcError {
-  return failure instanceof GrpcError && failure.status === GrpcStatus.DEADLINE_EXCEEDED;
-}
-
-/** Where others found an endpoint silent and left it, its connection broke because of the silence. */
-function asLeft({ failure }: Endpoint, error: GrpcError): GrpcError {
-  if (error === failure || error.neverSent) return error;
-  if (!isSilence(failure)) return error;
-  return new GrpcError(failure.status, failure.message, { cause: error });
+function isUnfit({ failure }: Endpoint): boolean {
+  return failure instanceof CallError && failure.blame === "unfit";
 }
 
 /** How much a failure tells of an outage: one that may have had an effect most, silence more than refusal. */
-function weight({ neverSent, status }: GrpcError): number {
-  return (neverSent ? 0 : 2) + (status === GrpcStatus.DEADLINE_EXCEEDED ? 1 : 0);
-}
-
-function timeout(timeoutMs: number): GrpcError {
-  return new GrpcError(
-    GrpcStatus.DEADLINE_EXCEEDED,
-    `no answer within ${Math.round(timeoutMs)} ms`,
-    {
-      neverSent: true,
-    },
-  );
-}
-
-/** What to say to a call for which there is no time left to try anything. */
-function unavailable(endpoints: readonly Endpoint[]): GrpcError {
-  const failure = endpoints.find((endpoint) => endpoint.failure !== undefined)?.failure;
-  const message = `no endpoint can be reached: ${failure?.message ?? "none is given"}`;
-  return new GrpcError(GrpcStatus.UNAVAILABLE, message, { cause: failure, neverSent: true });
+function weight({ neverSent, blame }: CallError): number {
+  return (neverSent ? 0 : 2) + (blame === "silence" ? 1 : 0);
 }

@@ -6,9 +6,14 @@ import { type ChannelTls, tlsConnectOptions } from "./tls.ts";
  * Begins to connect to where `origin` points; the name is looked up, and the files of `tls` are
  * read, each time. The socket does not keep the process alive.
  *
+ * @param protocol what is to be spoken over TLS, as ALPN calls it
  * @throws what reading the files or their certificates throws
  */
-export function openSocket(origin: URL, tls: ChannelTls | undefined): Socket {
+export function openSocket(
+  origin: URL,
+  tls: ChannelTls | undefined,
+  protocol: "h2" | "http/1.1",
+): Socket {
   // A URL has the brackets of an IPv6 address, a socket does not.
   const host = origin.hostname.replace(/^\[(.*)\]$/, "$1");
   const secure = origin.protocol === "https:";
@@ -17,7 +22,7 @@ export function openSocket(origin: URL, tls: ChannelTls | undefined): Socket {
   const socket = secure
     ? connectTls({
         ...target,
-        ALPNProtocols: ["h2"],
+        ALPNProtocols: [protocol],
         ...(isIP(host) === 0 ? { servername: host } : {}),
         ...(tls === undefined ? {} : tlsConnectOptions(tls)),
       })
