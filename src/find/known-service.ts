@@ -67,15 +67,20 @@ export class KnownService {
 
   /**
    * The records of which a reading knows something newer, each with the revision known here (0:
-   * none). The info goes by an empty id, which no host has.
+   * none). The info goes by an empty id, which no host has. A host that is written anew with the
+   * same content is nothing new: on etcd v2 its refreshes move its revision, and nobody tells of them.
    */
   behind(listing: Listing): Map<string, number> {
     const behind = new Map<string, number>();
     const missing = new Set(this.#known.keys());
-    for (const { id, revision } of listing.hosts) {
+    for (const stored of listing.hosts) {
+      const { id } = stored;
       missing.delete(id);
-      const known = this.#known.get(id)?.revision ?? 0;
-      if (known < revision) behind.set(id, known);
+      const known = this.#known.get(id);
+      if (known === undefined) behind.set(id, 0);
+      else if (known.revision < stored.revision && !this.#saysTheSame(stored, known.host)) {
+        behind.set(id, known.revision);
+      }
     }
     for (const id of missing) {
       const known = this.#known.get(id)?.revision ?? 0;
@@ -129,6 +134,16 @@ export class KnownService {
     this.#known.set(id, { revision, host });
     this.#list.changed(previous, host);
     return previous === undefined ? { type: "up", host } : { type: "update", host, previous };
+  }
+
+  #saysTheSame(stored: StoredRecord, known: Host | undefined): boolean {
+    try {
+      const record = decodeHost(stored.value, this.#service, stored.id);
+      return known !== undefined && sameRecord(record, hostRecord(known));
+    } catch {
+      // One that cannot be read changes nothing either.
+      return true;
+    }
   }
 
   #deleteHost(id: string, reason: DownReason): HostEvent | undefined {

@@ -60,6 +60,14 @@ function sessionLost(session: Session): DiscoveryError {
   return new DiscoveryError("UNAVAILABLE", "the session was lost", { cause: reason });
 }
 
+/** What a change of a write got; the info, if it was written, is the last one. */
+export function revisionOf(
+  result: WriteResult & { readonly applied: true },
+  index: number,
+): number {
+  return result.revisions?.at(index) ?? result.revision;
+}
+
 /** Writes one piece under conditions, and confirms its entries if these held. */
 export async function writePiece(
   context: { readonly store: Store; readonly timeoutMs: number },
@@ -85,9 +93,9 @@ export async function writePiece(
     });
   if (result.applied) {
     const now = context.store.clock.now();
-    for (const { entry, record, value } of piece) {
+    for (const [index, { entry, record, value }] of piece.entries()) {
       if (session.ended.aborted) entry.lose(sessionLost(session));
-      else entry.confirm(record, value, result.revision, now);
+      else entry.confirm(record, value, revisionOf(result, index), now);
     }
   }
   return result;

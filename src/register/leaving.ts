@@ -1,6 +1,6 @@
 import { isDiscoveryError } from "../errors.ts";
 import { type Entry, isDenied } from "./entry.ts";
-import { hostWrite, pieces, writePiece } from "./host-writes.ts";
+import { hostWrite, pieces, revisionOf, writePiece } from "./host-writes.ts";
 import { settled } from "./private-hosts.ts";
 import type { ServiceKeeper } from "./service-keeper.ts";
 
@@ -53,9 +53,10 @@ async function remove(keeper: ServiceKeeper, entries: readonly Entry[]): Promise
   const changes = entries.map(({ uuid }) => ({ kind: "delete-host", id: uuid }) as const);
   try {
     const result = await store.write({ service, conditions: [], changes }, { timeoutMs });
-    const revision = result.applied ? result.revision : result.current.revision;
-    for (const { uuid, unanswered } of entries) {
-      if (unanswered) guard.watchOver(service, uuid, revision);
+    for (const [index, { uuid, unanswered }] of entries.entries()) {
+      if (!unanswered) continue;
+      const revision = result.applied ? revisionOf(result, index) : result.current.revision;
+      guard.watchOver(service, uuid, revision);
     }
   } catch (error) {
     // What may not be written is not there.

@@ -2,7 +2,7 @@ import { encodeInfo, infoOf, type InfoRecord } from "../model/record.ts";
 import type { Condition, Session } from "../store/store.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Entry } from "./entry.ts";
-import { type HostWrite, hostWrite, pieces, writePiece } from "./host-writes.ts";
+import { type HostWrite, hostWrite, pieces, revisionOf, writePiece } from "./host-writes.ts";
 import { settled } from "./private-hosts.ts";
 import { type SeenInfo, serves, unchanged, untouched, writtenInfo } from "./seen-info.ts";
 import type { ServiceKeeper } from "./service-keeper.ts";
@@ -110,7 +110,7 @@ async function writeAll(
     return false;
   }
   if (record !== undefined) {
-    keeper.info = writtenInfo(record, result.revision);
+    keeper.info = writtenInfo(record, revisionOf(result, -1));
     // All of them: whoever was not the newest has taken the newest credentials already.
     for (const { entry } of hosts) entry.announces = false;
   }
