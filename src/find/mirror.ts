@@ -148,11 +148,13 @@ export class Mirror {
     this.close();
   }
 
-  #read(signal: AbortSignal): Promise<Listing> {
+  /** @param onTurn called when there is a place for it among those who read */
+  #read(signal: AbortSignal, onTurn?: () => void): Promise<Listing> {
     const { store, timeoutMs, turnstile } = this.#context;
-    return turnstile.pass(signal, () =>
-      store.read(this.service, { info: true, hosts: "all" }, { signal, timeoutMs }),
-    );
+    return turnstile.pass(signal, () => {
+      onTurn?.();
+      return store.read(this.service, { info: true, hosts: "all" }, { signal, timeoutMs });
+    });
   }
 
   async #tryRead(signal: AbortSignal): Promise<Listing | undefined> {
@@ -166,7 +168,15 @@ export class Mirror {
 
   /** Takes over a new reading; returns its revision alone, as whoever goes on to watch would keep all of it. */
   async #list(signal: AbortSignal): Promise<number> {
-    const listing = await this.#read(signal);
+    const { store, timeoutMs } = this.#context;
+    // It keeps its place in the line, but its followers are told as of a reading that takes too long.
+    const cancelOverdue = overdue(
+      store.clock,
+      () =>
+        this.#lost(this.#error("TIMEOUT", `its turn to be read has not come in ${timeoutMs} ms`)),
+      timeoutMs,
+    );
+    const listing = await this.#read(signal, cancelOverdue).finally(cancelOverdue);
     const difference = this.#known.replace(listing);
     if (this.#listed) {
       this.#resyncs += 1;

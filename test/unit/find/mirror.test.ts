@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
+import { Turnstile } from "../../../src/async/turnstile.ts";
 import { DiscoveryError } from "../../../src/errors.ts";
 import type { HostEvent } from "../../../src/find/host-event.ts";
 import { type Follower, Mirror } from "../../../src/find/mirror.ts";
@@ -41,6 +42,9 @@ function recorder(log: string[]): Follower {
     closed: () => log.push("closed"),
   };
 }
+
+/** One that never aborts. */
+const { signal } = new AbortController();
 
 const ids = () => mirror.hosts.map((host) => host.uuid);
 
@@ -330,6 +334,47 @@ describe("followers", () => {
     other.follow({ ...recorder([]), failed: (error) => failures.push(error) });
     await stage.settle();
     expect(failures).toMatchObject([{ code: "PERMISSION_DENIED" }]);
+    other.close();
+  });
+
+  it("are told when its turn to be read does not come in time, which it keeps waiting for", async () => {
+    const turnstile = new Turnstile(1);
+    let leave = (): void => {};
+    void turnstile.pass(
+      new AbortController().signal,
+      () => new Promise<void>((resolve) => (leave = resolve)),
+    );
+    const other = new Mirror(service, { ...stage.context, turnstile });
+    const log: string[] = [];
+    other.follow({ ...recorder(log), failed: ({ message }) => log.push(message) });
+    await stage.clock.advance(4_900);
+    expect(log).toEqual([]);
+    await stage.clock.advance(60_000);
+    expect(log).toEqual(["following api: its turn to be read has not come in 5000 ms"]);
+    expect(other.failure).toMatchObject({ code: "TIMEOUT" });
+    expect(stage.log.filter((line) => line.startsWith("warn"))).toHaveLength(1);
+    leave();
+    await stage.settle();
+    expect(log.slice(1)).toEqual(["listed"]);
+    expect(other.freshness.source).toBe("live");
+    expect(other.failure).toBeUndefined();
+    other.close();
+  });
+
+  it("are not told of the line once it is read, however long that takes", async () => {
+    const turnstile = new Turnstile(1);
+    let leave = (): void => {};
+    void turnstile.pass(signal, () => new Promise<void>((resolve) => (leave = resolve)));
+    const other = new Mirror(service, { ...stage.context, turnstile });
+    const log: string[] = [];
+    other.follow({ ...recorder(log), failed: ({ message }) => log.push(message) });
+    await stage.clock.advance(4_000);
+    stage.store.outage("silent");
+    leave();
+    await stage.clock.advance(4_000);
+    stage.store.outage(false);
+    await stage.settle();
+    expect(log).toEqual(["listed"]);
     other.close();
   });
 });
