@@ -239,7 +239,7 @@ describe("a comparison", () => {
     const other = known.behind({
       revision: 11,
       info: undefined,
-      hosts: [storedHost("a", 11), storedHost("c", 7), storedHost("d", 11)],
+      hosts: [storedHost("a", 11, { shard: "1" }), storedHost("c", 7), storedHost("d", 11)],
     });
     expect(other).toEqual(
       new Map([
@@ -248,6 +248,17 @@ describe("a comparison", () => {
         ["b", 6],
         ["", 2],
       ]),
+    );
+  });
+
+  it("takes a host for known that was written anew with the same content, or cannot be read", () => {
+    const unreadable = { ...storedHost("b", 6), value: new TextEncoder().encode("{") };
+    known.replace({ revision: 10, info: undefined, hosts: [storedHost("a", 5), unreadable] });
+    const refreshed = [storedHost("a", 11), { ...unreadable, revision: 12 }];
+    expect(known.behind({ revision: 12, info: undefined, hosts: refreshed })).toEqual(new Map());
+    const mended = [storedHost("a", 11), storedHost("b", 12)];
+    expect(known.behind({ revision: 12, info: undefined, hosts: mended })).toEqual(
+      new Map([["b", 6]]),
     );
   });
 });
