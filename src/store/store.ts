@@ -27,8 +27,8 @@ export interface Store {
   /**
    * Reads records of one service, all at one revision. Linearizable: it sees every write that was
    * acknowledged before it was called. One round trip for up to 1,000 hosts. (Where `oneRoundTrip`
-   * is not declared info and hosts are read side by side, and the listing's revision is the older
-   * one's.)
+   * is not declared info and hosts are read side by side, the hosts no older than the info, and the
+   * listing's revision is the older one's.)
    */
   read(service: string, selection: Selection, options: CallOptions): Promise<Listing>;
 
@@ -38,8 +38,9 @@ export interface Store {
   /**
    * Changes records of one service: all changes, at one revision, if every condition holds, else
    * none. (Where `atomicWrites` is not declared the changes come one after the other, those first
-   * that a condition is on, then the info, then the hosts; conditions on records that are not
-   * changed hold when the write begins. Others may write in between.) A failed call may have been carried out or not. Writes asked for in the same tick may
+   * that a condition is on, then the hosts, then the info; conditions on records that are not changed
+   * hold when the write begins. Others may write in between, and a conflict found late leaves what
+   * was written before it.) A failed call may have been carried out or not. Writes asked for in the same tick may
    * travel together; they never make each other fail, and those that touch the same record are
    * carried out in the order in which they were asked for.
    */
