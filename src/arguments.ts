@@ -1,3 +1,4 @@
+import { assertOptionNames, type OptionNames } from "./model/option-names.ts";
 import { kindOf, refuse } from "./model/refuse.ts";
 
 /** Options of everything that can be waited for. */
@@ -6,13 +7,22 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** An options bag: an object, or undefined, which is an empty one. */
-export function optionsBag<T extends object>(options: T | undefined): T {
+/** An options bag: an object, or undefined, which is an empty one. Throws `INVALID_ARGUMENT`, also for a slip in a name. */
+export function optionsBag<T extends object>(
+  options: T | undefined,
+  names: OptionNames<NoInfer<T>>,
+): T {
   if (options === undefined) return {} as T;
   if (typeof options !== "object" || options === null) {
     refuse("options", `must be an object, not ${kindOf(options)}`);
   }
+  assertOptionNames<T>(options, names);
   return options;
+}
+
+/** A bag with nothing but a signal in it. */
+export function signalOf(options: WaitOptions | undefined): AbortSignal | undefined {
+  return optionalSignal(optionsBag(options, { signal: true }).signal);
 }
 
 export function optionalSignal(signal: AbortSignal | undefined): AbortSignal | undefined {

@@ -42,7 +42,10 @@ export function getForShard(
   options?: Omit<GetOptions, "shard">,
 ): Query {
   if (typeof shard !== "string") refuse("shard", `must be a string, not ${kindOf(shard)}`);
-  return defaultDiscovery().get(service, { ...optionsBag(options), shard });
+  return defaultDiscovery().get(service, {
+    ...optionsBag(options, { signal: true, timeoutMs: true }),
+    shard,
+  });
 }
 
 /** `subscribe` of the {@link defaultDiscovery}. */

@@ -5,8 +5,10 @@ import { createSecureContext } from "node:tls";
 import { optionalMilliseconds, optionsBag } from "./arguments.ts";
 import { environmentOptions } from "./environment.ts";
 import { DiscoveryError } from "./errors.ts";
-import { type Logger, silentLogger } from "./logger.ts";
+import { checkedLogger } from "./checked-logger.ts";
+import type { Logger } from "./logger.ts";
 import { assertPrefix } from "./model/keys.ts";
+import { assertOptionNames, type OptionNames, strangeOption } from "./model/option-names.ts";
 import { kindOf, quote, refuse } from "./model/refuse.ts";
 import type { Store } from "./store/store.ts";
 
@@ -87,10 +89,23 @@ export interface CheckedOptions {
   readonly place: { readonly store: Store } | { readonly connection: ConnectionOptions };
 }
 
+const optionNames: OptionNames<DiscoveryOptions> = {
+  endpoints: true,
+  tls: true,
+  auth: true,
+  prefix: true,
+  api: true,
+  ttlSeconds: true,
+  timeoutMs: true,
+  logger: true,
+  store: true,
+};
+
 /** Checks all options at once, and adds what the environment says. Throws `INVALID_ARGUMENT` naming the option. */
 export function checkOptions(given: DiscoveryOptions | undefined): CheckedOptions {
-  const options = optionsBag(given);
+  const options = optionsBag(given, optionNames);
   const logger = checkedLogger(options.logger);
+  for (const name of assertOptionNames(options, optionNames)) logger.warn(strangeOption(name));
   const common = {
     logger,
     ttlSeconds: checkedTtl(options.ttlSeconds),
@@ -175,6 +190,7 @@ function checkedEndpoints(endpoints: DiscoveryOptions["endpoints"], name: string
 function checkedTls(tls: TlsOptions, names: typeof tlsVariables): TlsOptions {
   if (typeof tls !== "object" || tls === null)
     refuse("tls", `must be an object, not ${kindOf(tls)}`);
+  assertOptionNames(tls, { ca: true, cert: true, key: true, servername: true });
   const { ca, cert, key, servername } = tls;
   if (cert === undefined && key !== undefined) refuse("tls.cert", "is missing beside tls.key");
   if (key === undefined && cert !== undefined) refuse("tls.key", "is missing beside tls.cert");
@@ -253,32 +269,6 @@ function checkedTtl(ttlSeconds: number | undefined): number {
     refuse("ttlSeconds", "must be a whole number of seconds from 2 to 9,000,000,000");
   }
   return ttlSeconds;
-}
-
-function checkedLogger(logger: Logger | undefined): Logger {
-  if (logger === undefined) return silentLogger;
-  for (const level of ["debug", "info", "warn", "error"] as const) {
-    if (typeof (logger as Partial<Logger> | null)?.[level] !== "function") {
-      refuse(`logger.${level}`, "must be a function (message, fields) => void");
-    }
-  }
-  return guarded(logger);
-}
-
-/** What a logger throws must not change what is logged about. */
-function guarded(logger: Logger): Logger {
-  const guard =
-    (level: keyof Logger): Logger[keyof Logger] =>
-    (message, fields) => {
-      try {
-        // An async logger is allowed, and its failure as harmless as a throw.
-        const result: unknown = logger[level](message, fields);
-        if (result instanceof Promise) result.catch(() => {});
-      } catch {
-        // There is nobody left to tell.
-      }
-    };
-  return { debug: guard("debug"), info: guard("info"), warn: guard("warn"), error: guard("error") };
 }
 
 function isLoopback(hostname: string): boolean {

@@ -1,6 +1,6 @@
 import { KeepAlive } from "./async/keep-alive.ts";
 import { Turnstile } from "./async/turnstile.ts";
-import { optionalSignal, optionsBag } from "./arguments.ts";
+import { signalOf } from "./arguments.ts";
 import { closeOn } from "./close-on.ts";
 import { type MalformedRecord, reportMalformedRecord } from "./diagnostics.ts";
 import { type CheckedOptions, checkOptions, type DiscoveryOptions } from "./discovery-options.ts";
@@ -80,7 +80,7 @@ export class Discovery implements AsyncDisposable {
    */
   register(service: string, host: HostOptions, options?: RegisterOptions): Registration {
     assertServiceName(service);
-    const signal = optionalSignal(optionsBag(options).signal);
+    const signal = signalOf(options);
     const prepared = prepareHost(service, host);
     this.#assertOpen();
     for (const warning of prepared.warnings) this.#options.logger.warn(warning, { service });

@@ -1,4 +1,4 @@
-import { optionalSignal, optionsBag, type WaitOptions } from "../arguments.ts";
+import { signalOf, type WaitOptions } from "../arguments.ts";
 import { onAbort } from "../async/abort.ts";
 import { DiscoveryError, isDiscoveryError } from "../errors.ts";
 import type { HostEvent } from "./host-event.ts";
@@ -69,7 +69,7 @@ export class Feed<T> implements Subscription<T>, Follower {
   }
 
   waitReady(options?: WaitOptions | undefined): Promise<void> {
-    return this.#waitReady(optionalSignal(optionsBag(options).signal));
+    return this.#waitReady(signalOf(options));
   }
 
   listed(mirror: Mirror): void {

@@ -1,4 +1,4 @@
-import { optionalSignal, optionsBag } from "../arguments.ts";
+import { optionalSignal, optionsBag, signalOf } from "../arguments.ts";
 import { DiscoveryError } from "../errors.ts";
 import type { Host } from "../model/host.ts";
 import { assertServiceName } from "../model/keys.ts";
@@ -58,7 +58,7 @@ export class Mirrors {
    * whether the view is live. What happens between two readings is merged.
    */
   changes(service: string, options?: FollowOptions | undefined): Subscription<ServiceView> {
-    return this.#open(service, optionsBag(options).signal, new ViewInbox());
+    return this.#open(service, signalOf(options), new ViewInbox());
   }
 
   /** Those that are followed now. */
@@ -93,7 +93,7 @@ export class Mirrors {
     options: SubscribeOptions | undefined,
     select: (event: HostEvent) => T | undefined,
   ): Subscription<T> {
-    const { existing = false, signal } = optionsBag(options);
+    const { existing = false, signal } = optionsBag(options, { signal: true, existing: true });
     if (typeof existing !== "boolean")
       refuse("existing", `must be a boolean, not ${kindOf(existing)}`);
     return this.#open(service, signal, new EventInbox(existing, select));

@@ -41,7 +41,7 @@ export class Query {
   /** @internal Throws `INVALID_ARGUMENT`. */
   constructor(context: LookupContext, service: string, options?: GetOptions | undefined) {
     assertServiceName(service);
-    const bag = optionsBag(options);
+    const bag = optionsBag(options, { signal: true, timeoutMs: true, shard: true });
     assertOptionalString("shard", bag.shard);
     this.#context = context;
     this.#service = service;

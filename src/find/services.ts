@@ -13,7 +13,7 @@ export function listServices(
   context: LookupContext,
   options?: ServicesOptions | undefined,
 ): Promise<string[]> {
-  const bag = optionsBag(options);
+  const bag = optionsBag(options, { signal: true, timeoutMs: true, alive: true });
   const { alive = false } = bag;
   if (typeof alive !== "boolean") refuse("alive", `must be true or false, not ${kindOf(alive)}`);
   const call = lookupCall(bag, context);

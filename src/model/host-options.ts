@@ -9,6 +9,7 @@ import {
   readString,
   readWeight,
 } from "./option-values.ts";
+import { assertOptionNames, type OptionNames, strangeOption } from "./option-names.ts";
 import { encodeHost, type HostRecord } from "./record.ts";
 import { isEmpty, noStrings } from "./strings.ts";
 
@@ -99,14 +100,16 @@ export function prepareHost(
 ): PreparedHost {
   const { randomUuid, machineHostname } = { ...systemDefaults, ...defaults };
   const given = readOptions(options, nothingGiven);
+  const strange = assertOptionNames(options, optionNames).map(strangeOption);
   const faces = completeFaces(given, machineHostname);
-  return prepared(given, faces, {
+  const host = prepared(given, faces, {
     uuid: `${randomUuid()}-${faces.privateHostname}`,
     serviceName: service,
     user: given.user,
     password: given.password,
     draining: false,
   });
+  return { ...host, warnings: [...strange, ...host.warnings] };
 }
 
 /**
@@ -129,14 +132,33 @@ export function updateHost(
     }
   }
   const given = readOptions(changes, current.given);
+  const strange = assertOptionNames<HostOptions & HostChanges>(changes, {
+    ...optionNames,
+    draining: true,
+  }).map(strangeOption);
   const { machineHostname } = { ...systemDefaults, ...defaults };
   const known = new Set(warningsOf(current.record));
   const next = prepared(given, completeFaces(given, machineHostname), {
     ...current.record,
     draining: readBoolean("draining", changes.draining, current.record.draining),
   });
-  return { ...next, warnings: next.warnings.filter((warning) => !known.has(warning)) };
+  const warnings = next.warnings.filter((warning) => !known.has(warning));
+  return { ...next, warnings: [...strange, ...warnings] };
 }
+
+const optionNames: OptionNames<HostOptions> = {
+  hostname: true,
+  ports: true,
+  privateHostname: true,
+  privatePorts: true,
+  public: true,
+  critical: true,
+  shard: true,
+  user: true,
+  password: true,
+  weight: true,
+  metadata: true,
+};
 
 const nothingGiven: GivenHost = {
   hostname: "",

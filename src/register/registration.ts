@@ -4,10 +4,12 @@ import {
   optionalMilliseconds,
   optionalSignal,
   optionsBag,
+  signalOf,
   type WaitOptions,
 } from "../arguments.ts";
 import { DiscoveryError } from "../errors.ts";
 import { assertRecordSize, type HostChanges, updateHost } from "../model/host-options.ts";
+import { assertOptionNames } from "../model/option-names.ts";
 import { kindOf, refuse, shown } from "../model/refuse.ts";
 import { type Credentials, given } from "./credentials.ts";
 import { closed, type Entry, type RegistrationEvents, type RegistrationState } from "./entry.ts";
@@ -75,7 +77,7 @@ export class Registration implements AsyncDisposable {
    * a role can be granted later. An unreachable etcd is waited for.
    */
   waitRegistration(options: WaitOptions = {}): Promise<void> {
-    const signal = optionalSignal(optionsBag(options).signal);
+    const signal = signalOf(options);
     let stop = () => {};
     const registered = new Promise<void>((resolve, reject) => {
       stop = this.#entry.onFirstRegistered({ resolve, reject });
@@ -103,7 +105,7 @@ export class Registration implements AsyncDisposable {
    * the newest. Ends with the registration; an abort makes it throw the signal's reason.
    */
   credentialChanges(options: WaitOptions = {}): AsyncIterableIterator<Credentials> {
-    const signal = optionalSignal(optionsBag(options).signal);
+    const signal = signalOf(options);
     let forget: (() => void) | undefined;
     const stops = [
       this.#entry.on("credentials", (credentials) => changes.push(credentials)),
@@ -142,7 +144,7 @@ export class Registration implements AsyncDisposable {
    * take it in time: the change stands all the same and is written as soon as etcd can be reached.
    */
   update(changes: HostChanges, options: WaitOptions = {}): Promise<void> {
-    const signal = optionalSignal(optionsBag(options).signal);
+    const signal = signalOf(options);
     const entry = this.#entry;
     const updated = updateHost(entry.wanted, changes);
     if (signal?.aborted) return Promise.reject(signal.reason);
@@ -165,7 +167,7 @@ export class Registration implements AsyncDisposable {
    * did not take them in time; they may have been written then.
    */
   rotateCredentials(credentials: Credentials, options: WaitOptions = {}): Promise<void> {
-    const signal = optionalSignal(optionsBag(options).signal);
+    const signal = signalOf(options);
     const wanted = credentialsGiven(credentials);
     const entry = this.#entry;
     const { user, password } = wanted;
@@ -194,7 +196,7 @@ export class Registration implements AsyncDisposable {
    * and unregisters. Aborting ends the wait: the host stays registered, as draining.
    */
   drain(options: DrainOptions = {}): Promise<void> {
-    const { signal, delayMs } = optionsBag(options);
+    const { signal, delayMs } = optionsBag(options, { signal: true, delayMs: true });
     return this.#drain(
       optionalMilliseconds("delayMs", delayMs, 0) ?? 5_000,
       optionalSignal(signal),
@@ -258,6 +260,7 @@ function credentialsGiven(credentials: Credentials): Credentials {
       `must be an object with a user and a password, not ${kindOf(credentials)}`,
     );
   }
+  assertOptionNames(credentials, { user: true, password: true });
   for (const field of ["user", "password"] as const) {
     const value: unknown = credentials[field];
     if (value !== undefined && typeof value !== "string")
