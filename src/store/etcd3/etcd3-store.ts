@@ -28,7 +28,7 @@ import { WatchStream } from "./watch-stream.ts";
 /** How long giving back leases may hold up `close()`; what is not given back by then runs out. */
 const farewellMs = 1_000;
 
-export interface Etcd3StoreOptions extends Omit<ClientOptions, "onReplaced"> {
+interface Etcd3StoreOptions extends Omit<ClientOptions, "onReplaced"> {
   readonly prefix: string;
 
   /** Where services may be that are not found; nowhere unless given. Closed with the store. */
