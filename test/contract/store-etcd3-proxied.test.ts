@@ -1,6 +1,7 @@
 import { afterAll, beforeAll } from "vitest";
 import { type EtcdCluster, startEtcd, startProxy, type TcpProxy } from "../../src/testing/index.ts";
-import { etcd3UnderTest, testContract } from "../support/etcd3-contract.ts";
+import { etcd3UnderTest } from "../support/etcd3-contract.ts";
+import { testContract } from "../support/test-contract.ts";
 
 /**
  * The contract over a network that takes its time, all of it at once: what two clients do, and what

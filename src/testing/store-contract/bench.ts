@@ -61,6 +61,13 @@ export function applied(result: WriteResult): number {
   return result.revision;
 }
 
+/** The revision of each change of a write that must have been carried out, in their order. */
+export function revisionsOf(result: WriteResult, changes: number): number[] {
+  const revision = applied(result);
+  const revisions = (result.applied ? result.revisions : undefined) ?? [];
+  return Array.from({ length: changes }, (_, index) => revisions[index] ?? revision);
+}
+
 /** What a write that must not have been carried out found instead. */
 export function conflict(result: WriteResult): Listing {
   assert.ok(!result.applied, "the write was carried out");

@@ -11,6 +11,7 @@ import {
   inWords,
   putHost,
   putInfo,
+  revisionsOf,
   text,
 } from "./bench.ts";
 
@@ -34,9 +35,9 @@ export const conditions: readonly ContractCase[] = [
     name: "writes nothing if a condition does not hold, and tells the records that were named",
     async run(bench) {
       const session = await bench.session();
-      const revision = applied(
-        await bench.write([putInfo("i"), putHost("a", "1", session), putHost("b", "1", session)]),
-      );
+      const changes = [putInfo("i"), putHost("a", "1", session), putHost("b", "1", session)];
+      const written = await bench.write(changes);
+      const [atInfo = 0, atA = 0, atB = 0] = revisionsOf(written, changes.length);
       const attempt = (...named: Condition[]) =>
         bench.write(
           [putInfo("j"), putHost("c", "1", session), { kind: "delete-host", id: "a" }],
@@ -45,20 +46,19 @@ export const conditions: readonly ContractCase[] = [
 
       const byHost = conflict(await attempt(hostAt("a", 0)));
       assert.deepEqual([byHost.info, ...inWords(byHost)], [undefined, "a=1"]);
-      assert.equal(byHost.hosts[0]?.revision, revision);
-      assert.ok(byHost.revision >= revision);
+      assert.equal(byHost.hosts[0]?.revision, atA);
+      assert.ok(byHost.revision >= applied(written));
 
       const byInfo = conflict(await attempt(infoAt(0)));
       assert.deepEqual([text(byInfo.info), ...inWords(byInfo)], ["i"]);
-      assert.deepEqual([byInfo.info?.id, byInfo.info?.revision], [bench.service, revision]);
+      assert.deepEqual([byInfo.info?.id, byInfo.info?.revision], [bench.service, atInfo]);
 
-      const byMany = conflict(
-        await attempt(hostAt("b", revision), hostAt("c", revision), hostAt("a", revision)),
-      );
+      const byMany = conflict(await attempt(hostAt("b", atB), hostAt("c", atB), hostAt("a", atA)));
       assert.deepEqual([byMany.info, ...inWords(byMany)], [undefined, "a=1", "b=1"]);
 
-      conflict(await attempt(infoAt(revision), hostAt("a", revision + 1)));
-      conflict(await attempt(infoAt(revision - 1)));
+      conflict(await attempt(infoAt(atInfo), hostAt("a", atA + 1)));
+      conflict(await attempt(infoAt(atInfo), hostAt("a", atA), hostAt("b", 0)));
+      conflict(await attempt(infoAt(atInfo - 1)));
       const listing = await bench.read();
       assert.deepEqual([text(listing.info), ...inWords(listing)], ["i", "a=1", "b=1"]);
     },
@@ -138,19 +138,13 @@ export const conditions: readonly ContractCase[] = [
       const session = await bench.session();
       const ids = Array.from({ length: 60 }, (_, index) => `host-${100 + index}`);
       const puts = (value: string) => ids.map((id) => putHost(id, value, session));
-      const revision = applied(
-        await bench.write(
-          puts("1"),
-          ids.map((id) => hostAt(id, 0)),
-        ),
-      );
-      const next = applied(
-        await bench.write(
-          puts("2"),
-          ids.map((id) => hostAt(id, revision)),
-        ),
-      );
-      const stale = ids.map((id, index) => hostAt(id, index === 59 ? revision : next));
+      const write = async (value: string, at: readonly number[]): Promise<number[]> => {
+        const guards = ids.map((id, index) => hostAt(id, at[index] ?? 0));
+        return revisionsOf(await bench.write(puts(value), guards), ids.length);
+      };
+      const first = await write("1", []);
+      const next = await write("2", first);
+      const stale = ids.map((id, index) => hostAt(id, (index === 59 ? first : next)[index] ?? 0));
       assert.equal(conflict(await bench.write(puts("3"), stale)).hosts.length, 60);
       assert.deepEqual(
         inWords(await bench.read()),

@@ -1,18 +1,42 @@
 import assert from "node:assert/strict";
 
+import type { Session } from "../../store/store.ts";
 import {
   applied,
+  type Bench,
   bytes,
   type ContractCase,
   inWords,
   options,
   putHost,
   putInfo,
+  revisionsOf,
   text,
 } from "./bench.ts";
 
+/** Every kind of text that another protocol may hold dear, or lose. */
+const texts = [
+  "",
+  " \t\r\n ",
+  String.fromCharCode(...Array.from({ length: 256 }, (_, code) => code)),
+  "%41%00+&=;?#/\\\"'<>",
+  "null",
+  "\ufeffbyte order mark\ufeff",
+  "\u2028\u2029\u0085\ufffd\uffff\u{10ffff}",
+  "日本 e\u0301 👩‍🚀",
+];
+
 /** In the order of their bytes; JavaScript's own order puts the last one before the one above it. */
 const sortedIds = ["-", "0", "A", "B", "a", "a-b", "ab", "b", "é", "～", "😀"];
+
+/** Puts more hosts than etcd gives on one page; returns their ids in order. */
+async function putManyHosts(bench: Bench, session: Session): Promise<string[]> {
+  const ids = Array.from({ length: 1_203 }, (_, index) => `host-${10_000 + index}`);
+  const puts = ids.map((id) => putHost(id, "0", session));
+  const chunks = Array.from({ length: 21 }, (_, index) => puts.slice(index * 60, index * 60 + 60));
+  await Promise.all(chunks.map(async (chunk) => applied(await bench.write(chunk))));
+  return ids;
+}
 
 export const reads: readonly ContractCase[] = [
   {
@@ -45,30 +69,40 @@ export const reads: readonly ContractCase[] = [
     name: "tells with each record the revision that wrote it, and the service's name with the info",
     async run(bench) {
       const session = await bench.session();
-      const first = applied(await bench.write([putInfo("i"), putHost("a", "1", session)]));
-      const second = applied(await bench.write([putHost("b", "1", session)]));
+      const written = await bench.write([putInfo("i"), putHost("a", "1", session)]);
+      const [atInfo, atA] = revisionsOf(written, 2);
+      const atB = applied(await bench.write([putHost("b", "1", session)]));
       const { revision, info, hosts } = await bench.read();
-      assert.ok(revision >= second);
-      assert.deepEqual([info?.id, info?.revision], [bench.service, first]);
+      assert.ok(revision >= atB);
+      assert.deepEqual([info?.id, info?.revision], [bench.service, atInfo]);
       assert.deepEqual(
         hosts.map((host) => [host.id, host.revision]),
         [
-          ["a", first],
-          ["b", second],
+          ["a", atA],
+          ["b", atB],
         ],
       );
     },
   },
   {
-    name: "keeps every byte of a value",
+    name: "keeps every byte of a text",
     async run(bench) {
-      const value = Uint8Array.from({ length: 256 }, (_, index) => index);
       const session = await bench.session();
-      const host = { ...putHost("a", "", session), value };
-      applied(await bench.write([{ kind: "put-info", value }, host]));
-      const listing = await bench.read();
-      assert.deepEqual([...(listing.info?.value ?? [])], [...value]);
-      assert.deepEqual([...(listing.hosts[0]?.value ?? [])], [...value]);
+      for (const written of texts) {
+        const value = bytes(written);
+        const host = { ...putHost("a", "", session), value };
+        const result = await bench.write([{ kind: "put-info", value }, host]);
+        const watch = bench.watch(Math.min(...revisionsOf(result, 2)));
+        await bench.until("both are told", () => watch.changes.length === 2);
+        const told = watch.batches.flatMap(({ changes }) =>
+          changes.flatMap((change) => (change.kind === "put" ? [change.stored] : [])),
+        );
+        const { info, hosts } = await bench.read();
+        for (const stored of [info, ...hosts, ...told]) {
+          assert.deepEqual([...(stored?.value ?? [])], [...value], JSON.stringify(written));
+        }
+        watch.close();
+      }
     },
   },
   {
@@ -135,16 +169,22 @@ export const reads: readonly ContractCase[] = [
     },
   },
   {
+    name: "reads more than 1,000 hosts",
+    async run(bench) {
+      const ids = await putManyHosts(bench, await bench.session());
+      const { hosts } = await bench.read();
+      assert.deepEqual(
+        hosts.map(({ id }) => id),
+        ids,
+      );
+    },
+  },
+  {
     name: "reads more than 1,000 hosts, all at one revision",
     needs: ["atomicWrites"],
     async run(bench) {
       const session = await bench.session();
-      const ids = Array.from({ length: 1_203 }, (_, index) => `host-${10_000 + index}`);
-      const puts = ids.map((id) => putHost(id, "0", session));
-      const chunks = Array.from({ length: 21 }, (_, index) =>
-        puts.slice(index * 60, index * 60 + 60),
-      );
-      await Promise.all(chunks.map(async (chunk) => applied(await bench.write(chunk))));
+      const ids = await putManyHosts(bench, session);
 
       // The first and the last are on different pages, if there are pages, and always change together.
       let reading = true;
@@ -239,8 +279,8 @@ export const reads: readonly ContractCase[] = [
     needs: ["litter"],
     async run(bench) {
       const session = await bench.session();
-      const revision = applied(await bench.write([putInfo("i"), putHost("a", "1", session)]));
-      const watch = bench.watch(revision);
+      const written = await bench.write([putInfo("i"), putHost("a", "1", session)]);
+      const watch = bench.watch(Math.min(...revisionsOf(written, 2)));
       await bench.subject.litter?.(bench.service);
       applied(await bench.write([putHost("a", "2", session)]));
       await bench.until("the watch tells both", () => watch.changes.length >= 3);

@@ -4,7 +4,9 @@ import { isDiscoveryError } from "../../errors.ts";
 import type { Session } from "../../store/store.ts";
 import {
   applied,
+  conflict,
   type ContractCase,
+  hostAt,
   inWords,
   options,
   putHost,
@@ -35,10 +37,11 @@ export const sessions: readonly ContractCase[] = [
     },
   },
   {
-    name: "keeps a session alive by itself, with all that lives by it",
+    name: "keeps a session alive by itself, with all that lives by it as it was written",
     async run(bench) {
       const session = await bench.session(shortTtlSeconds);
-      applied(await bench.write([putHost("a", "1", session)]));
+      const watch = bench.watch((await bench.read()).revision + 1);
+      const revision = applied(await bench.write([putHost("a", "1", session)]));
       const { clock } = bench.store;
       const end = clock.now() + 2 * session.ttlSeconds * 1_000;
       await bench.until("its time has passed twice", () => {
@@ -46,7 +49,12 @@ export const sessions: readonly ContractCase[] = [
         return clock.now() >= end;
       });
       assert.equal(session.ended.aborted, false);
-      assert.deepEqual(inWords(await bench.read()), ["a=1"]);
+      const listing = await bench.read();
+      assert.deepEqual(inWords(listing), ["a=1"]);
+      assert.equal(listing.hosts[0]?.revision, revision);
+      assert.deepEqual(watch.changes, ["put a=1"]);
+      conflict(await bench.write([putHost("a", "2", session)], [hostAt("a", revision + 1)]));
+      applied(await bench.write([putHost("a", "3", session)], [hostAt("a", revision)]));
     },
   },
   {

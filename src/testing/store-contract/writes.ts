@@ -12,6 +12,7 @@ import {
   putHost,
   putInfo,
   rejects,
+  revisionsOf,
   text,
 } from "./bench.ts";
 
@@ -36,6 +37,38 @@ export const writes: readonly ContractCase[] = [
         const { info, hosts } = await bench.read();
         const revisions = [info, ...hosts].map((record) => record?.revision);
         assert.deepEqual(revisions, [revision, revision, revision]);
+      }
+    },
+  },
+  {
+    name: "tells what each change of a write got, where it is not one revision for all",
+    async run(bench) {
+      const session = await bench.session();
+      const { atomicWrites } = bench.store.capabilities;
+      let last = (await bench.read()).revision;
+      for (const conditions of [[], [hostAt("c", 0)]]) {
+        const ids = ["b", "c", "a"];
+        const changes = [...ids.map((id) => putHost(id, "", session)), putInfo("i")];
+        const result = await bench.write(changes, conditions);
+        assert.equal(result.applied && result.revisions === undefined, atomicWrites);
+        const revisions = revisionsOf(result, changes.length);
+        assert.equal(applied(result), Math.max(...revisions));
+        assert.ok(revisions.every((revision) => revision > last));
+        const { revision, info, hosts } = await bench.read();
+        const stored = [...ids.map((id) => hosts.find((host) => host.id === id)), info];
+        assert.deepEqual(
+          stored.map((record) => record?.revision),
+          revisions,
+        );
+        const guarded = revisions[conditions.length > 0 ? 1 : 3];
+        assert.equal(guarded, Math.min(...revisions), "what must come first did not");
+        const none = await bench.write([
+          { kind: "delete-host", id: "none" },
+          replaceHost("nobody", ""),
+        ]);
+        assert.ok(revisionsOf(none, 2).every((at) => at >= revision));
+        applied(await bench.write(ids.map((id) => ({ kind: "delete-host", id }))));
+        last = revision;
       }
     },
   },
