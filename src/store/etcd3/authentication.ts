@@ -1,29 +1,17 @@
 import { abortable, delay } from "../../async/abort.ts";
 import { Backoff } from "../../async/backoff.ts";
 import type { Clock } from "../../async/clock.ts";
-import { overdue } from "../../async/overdue.ts";
 import { DiscoveryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
+import { askForUser, type User, type UserSource } from "../etcd/user.ts";
 import type { Metadata } from "./channel.ts";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
-
-/** How this client signs in to etcd. */
-export interface User {
-  readonly username: string;
-  readonly password: string;
-}
-
-/** A user, or a function that is asked for one at each sign-in. */
-export type UserSource = User | (() => User | Promise<User>);
 
 /** A member that has lost its leader fails such calls at once instead of letting them hang (etcd, api/v3rpc/rpctypes/metadatafields.go). */
 export const anonymous: Metadata = { hasleader: "true" };
 
 /** How long a token must have served before the next sign-in is free of backoff. */
 const lastingMs = 5_000;
-
-/** How long a function that is asked for a user may take: it must not keep everybody from ever signing in. */
-const answerMs = 10_000;
 
 /**
  * The token that goes with each call. Whoever finds it refused asks for another; however many ask,
@@ -99,7 +87,8 @@ export class Authentication {
     if (now - this.#signedInAt >= lastingMs) this.#backoff.reset();
     this.#refusal = undefined;
     try {
-      const user = typeof this.#user === "function" ? await this.#asked(this.#user) : this.#user;
+      const user =
+        typeof this.#user === "function" ? await askForUser(this.#user, this.#clock) : this.#user;
       const token = user === undefined ? undefined : await this.#token(user);
       this.#signedInAt = this.#clock.now();
       this.#metadata = token === undefined ? anonymous : { ...anonymous, token };
@@ -110,23 +99,6 @@ export class Authentication {
       throw error;
     } finally {
       this.#notBefore = this.#clock.now() + this.#backoff.next();
-    }
-  }
-
-  async #asked(source: () => User | Promise<User>): Promise<User> {
-    const late = new AbortController();
-    const cancel = overdue(
-      this.#clock,
-      () => {
-        const message = `the function given as \`auth\` gave no answer within ${answerMs} ms`;
-        late.abort(new DiscoveryError("UNAUTHENTICATED", message));
-      },
-      answerMs,
-    );
-    try {
-      return await abortable(asked(source), late.signal);
-    } finally {
-      cancel();
     }
   }
 
@@ -148,20 +120,4 @@ export class Authentication {
       );
     }
   }
-}
-
-/** The user that a function names, which is not ours and may do anything. */
-async function asked(source: () => User | Promise<User>): Promise<User> {
-  let user: Partial<User> | null | undefined;
-  try {
-    user = await source();
-  } catch (cause) {
-    throw new DiscoveryError("UNAUTHENTICATED", "the function given as `auth` failed", { cause });
-  }
-  const { username, password } = user ?? {};
-  if (typeof username !== "string" || typeof password !== "string") {
-    const message = "the function given as `auth` must return { username, password }, two strings";
-    throw new DiscoveryError("UNAUTHENTICATED", message);
-  }
-  return { username, password };
 }

@@ -1,0 +1,241 @@
+import { underEither } from "../../async/abort.ts";
+import type { Clock } from "../../async/clock.ts";
+import { overdue } from "../../async/overdue.ts";
+import { DiscoveryError } from "../../errors.ts";
+import type { Logger } from "../../logger.ts";
+import { CallError } from "../etcd/call-error.ts";
+import { Cluster, type Mark } from "../etcd/cluster.ts";
+import { type AttemptOptions, Endpoints } from "../etcd/endpoints.ts";
+import type { ChannelTls } from "../etcd/tls.ts";
+import type { UserSource } from "../etcd/user.ts";
+import type { StoreStatus } from "../store.ts";
+import { headerOf } from "./answer-header.ts";
+import { type Authorization, Credentials } from "./credentials.ts";
+import { HttpChannel, type HttpCallOptions } from "./http-channel.ts";
+import {
+  errorCodes,
+  isKeysError,
+  type KeysAnswer,
+  KeysError,
+  type KeysRequest,
+} from "./keys-api.ts";
+import { decodeAnswer, encodeRequest } from "./keys-message.ts";
+import { Poll, type PollObserver, type PollRequest } from "./poll.ts";
+import { callerError, endpointFailure, refusalOf } from "./status.ts";
+import { askForLeader, Watchdog } from "./watchdog.ts";
+
+/** How long it may take to make sure that this is still the cluster that is known. */
+const verifyMs = 3_000;
+
+export interface ClientOptions {
+  readonly addresses: readonly string[];
+
+  /** For `https` addresses. */
+  readonly tls: ChannelTls | undefined;
+  readonly user: UserSource | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+
+  /** From 0 to below 1; chooses the first endpoint, and jitters. */
+  readonly random?: (() => number) | undefined;
+
+  /** Called when nothing that was known of the records holds any more. */
+  readonly onReplaced: (error: Error) => void;
+}
+
+export interface ReachOptions {
+  readonly signal?: AbortSignal | undefined;
+
+  /** Fail-over included. */
+  readonly timeoutMs: number;
+}
+
+export interface ClientCall extends ReachOptions {
+  /** Whether the request may be sent again although the first may have been carried out. */
+  readonly repeatable: boolean;
+
+  /** Whether a GET is to be answered by all rather than by one member; every other request is. Default: false. */
+  readonly linearizable?: boolean | undefined;
+}
+
+/** Requests to the cluster: fail-over, credentials, and an eye on whether it is still the same cluster. */
+export class Client {
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #endpoints: Endpoints<HttpChannel>;
+  readonly #credentials: Credentials;
+  readonly #cluster: Cluster;
+  readonly #watchdog: Watchdog;
+  readonly #polls = new Set<Poll>();
+  #verifying = false;
+  #closed = false;
+
+  constructor(options: ClientOptions) {
+    const { tls, clock } = options;
+    this.#clock = clock;
+    this.#logger = options.logger;
+    this.#endpoints = new Endpoints({
+      ...options,
+      connect: (origin) => new HttpChannel({ origin, tls, clock }),
+      failure: endpointFailure,
+    });
+    this.#credentials = new Credentials(options.user, clock);
+    this.#cluster = new Cluster(options.onReplaced);
+    this.#watchdog = new Watchdog(this.#endpoints, clock);
+  }
+
+  /**
+   * Rejects with a `KeysError` where etcd says something of the keys (100, 101, 102, 104, 105, …), with
+   * a `DiscoveryError`, or with the signal's reason.
+   *
+   * @param what the request, for messages, such as `read "/services/demo"`
+   */
+  async call(what: string, request: KeysRequest, call: ClientCall): Promise<KeysAnswer> {
+    const { linearizable = false } = call;
+    const deadline = this.#clock.now() + call.timeoutMs;
+    const byAll = request.method !== "GET" || linearizable;
+    const quorum = request.method === "GET" && linearizable ? { quorum: "true" } : {};
+    const sent = { ...request, parameters: { ...request.parameters, ...quorum } };
+    for (let again = false; ; again = true) {
+      const authorization = await this.#inTime(call, deadline, (signal) =>
+        this.#credentials.ready(signal),
+      );
+      const mark = byAll ? this.#cluster.mark : undefined;
+      try {
+        const timeoutMs = again ? deadline - this.#clock.now() : call.timeoutMs;
+        return await this.#failOver(what, { ...call, timeoutMs }, (channel, deadlineMs) =>
+          this.#ask(channel, sent, { ...call, deadlineMs, authorization, mark }),
+        );
+      } catch (error) {
+        if (!isKeysError(error, errorCodes.unauthorized)) throw error;
+        const next = await this.#inTime(call, deadline, (signal) =>
+          this.#credentials.refused(authorization, signal),
+        );
+        if (next === undefined || again) throw this.#credentials.error(authorization, what, error);
+      }
+    }
+  }
+
+  /** Resolves when an endpoint serves the v2 API; it needs no rights. */
+  async reach(options: ReachOptions): Promise<void> {
+    const { signal } = options;
+    await this.#failOver("be reached", { ...options, repeatable: true }, (channel, deadlineMs) =>
+      askForLeader(channel, { signal, deadlineMs }),
+    );
+  }
+
+  /**
+   * One poll on the endpoint in use; waits for one. It ends when that endpoint is left, by whomever.
+   * Two polls of one key may be open at once.
+   */
+  poll(request: PollRequest, observer: PollObserver): { close(): void } {
+    if (this.#closed) return { close() {} };
+    const context = {
+      endpoints: this.#endpoints,
+      credentials: this.#credentials,
+      cluster: this.#cluster,
+      watchdog: this.#watchdog,
+      clock: this.#clock,
+      suspect: (key: string) => void this.#verify(key),
+    };
+    const poll = new Poll(context, request, observer, (over) => this.#polls.delete(over));
+    this.#polls.add(poll);
+    return poll;
+  }
+
+  get status(): StoreStatus {
+    return { ...this.#endpoints.status, revision: this.#cluster.mark.revision };
+  }
+
+  /** Fails whatever is under way with `CLOSED`; polls fall silent; no socket and no timer is left when it resolves. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const poll of [...this.#polls]) poll.close();
+    this.#credentials.close();
+    await this.#endpoints.close();
+  }
+
+  /** Makes a request on as many endpoints one after the other as time allows. */
+  async #failOver<T>(
+    what: string,
+    options: AttemptOptions,
+    attemptOn: (channel: HttpChannel, deadlineMs: number) => Promise<T>,
+  ): Promise<T> {
+    if (this.#closed) throw closedError();
+    try {
+      return await this.#endpoints.call(attemptOn, options);
+    } catch (error) {
+      if (this.#closed) throw closedError();
+      throw error instanceof CallError ? callerError(error, what) : error;
+    }
+  }
+
+  /** One request to one endpoint. */
+  async #ask(
+    channel: HttpChannel,
+    request: KeysRequest,
+    call: HttpCallOptions & {
+      readonly authorization: Authorization;
+
+      /** What was known of the cluster before; undefined: one member alone answers. */
+      readonly mark: Mark | undefined;
+    },
+  ): Promise<KeysAnswer> {
+    const { authorization, mark } = call;
+    const answer = await channel.request(encodeRequest(request, authorization.header), call);
+    const address = channel.origin.origin;
+    const refusal = refusalOf(answer, address);
+    const header = headerOf(answer.headers);
+    if (refusal === undefined || (refusal instanceof KeysError && wasLookedUp(refusal))) {
+      this.#credentials.accepted(authorization);
+      if (mark !== undefined) this.#cluster.observe(header, mark);
+      else if (this.#cluster.notice(header)) void this.#verify(request.key);
+    }
+    if (refusal !== undefined) throw refusal;
+    return decodeAnswer(answer.body, header?.revision, address);
+  }
+
+  /** What a member said alone lets doubt whether this is still the history that is known: asks all. */
+  async #verify(key: string): Promise<void> {
+    if (this.#verifying || this.#closed) return;
+    this.#verifying = true;
+    const call = { timeoutMs: verifyMs, repeatable: true, linearizable: true };
+    try {
+      await this.call(`read "${key}"`, { method: "GET", key }, call);
+    } catch (error) {
+      // That there is no such key is an answer, too. Any other failure leaves the doubt to the next poll.
+      this.#logger.debug("asked whether the records on etcd were replaced", { error });
+    } finally {
+      this.#verifying = false;
+    }
+  }
+
+  /** Waits for credentials, but no longer than the call may take. */
+  async #inTime<T>(
+    { signal, timeoutMs }: ReachOptions,
+    deadline: number,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    if (this.#closed) throw closedError();
+    const late = new AbortController();
+    const tooLate = (): void => {
+      const message = `the function given as \`auth\` gave no answer within ${timeoutMs} ms`;
+      late.abort(new DiscoveryError("TIMEOUT", message));
+    };
+    const cancel = overdue(this.#clock, tooLate, deadline - this.#clock.now());
+    try {
+      return await underEither([signal, late.signal], work);
+    } finally {
+      cancel();
+    }
+  }
+}
+
+/** Whether etcd has come to the key, so that the user has the rights and the index tells how far etcd had come. */
+function wasLookedUp({ errorCode, index }: KeysError): boolean {
+  return index > 0 && errorCode < 200 && errorCode !== errorCodes.unauthorized;
+}
+
+function closedError(): DiscoveryError {
+  return new DiscoveryError("CLOSED", "the store was closed");
+}

@@ -1,0 +1,147 @@
+import type { IncomingHttpHeaders } from "node:http";
+import { onAbort } from "../../async/abort.ts";
+import type { Clock } from "../../async/clock.ts";
+import { overdue } from "../../async/overdue.ts";
+import type { EndpointChannel } from "../etcd/endpoint.ts";
+import type { ChannelTls } from "../etcd/tls.ts";
+import { Exchange, type ExchangeObserver, type HttpRequest } from "./exchange.ts";
+import { HttpError } from "./http-error.ts";
+import { SocketAgent } from "./socket-agent.ts";
+
+/** How many requests may be under way at once, polls not counted. */
+const mostSockets = 32;
+
+/** The largest answer that is read. */
+export const mostBytes: number = 64 * 2 ** 20;
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+export interface HttpCallOptions {
+  readonly signal?: AbortSignal | undefined;
+
+  /** Covers connecting, too. */
+  readonly deadlineMs: number;
+
+  /** Whether the request may be sent again although the first may have been carried out. */
+  readonly repeatable: boolean;
+}
+
+/**
+ * HTTP/1.1 to one endpoint. Every failure is an `HttpError`, but for an abort by the caller, which is
+ * `signal.reason`. It connects when it is used, and reads the files of `tls` each time.
+ */
+export class HttpChannel implements EndpointChannel {
+  readonly origin: URL;
+  readonly #clock: Clock;
+  readonly #calls: SocketAgent;
+  readonly #polls: SocketAgent;
+  readonly #underWay = new Set<Exchange>();
+  #closed = false;
+
+  constructor(options: {
+    readonly origin: string;
+    readonly tls: ChannelTls | undefined;
+    readonly clock: Clock;
+  }) {
+    this.origin = new URL(options.origin);
+    this.#clock = options.clock;
+    this.#calls = new SocketAgent(this.origin, options.tls, mostSockets);
+    this.#polls = new SocketAgent(this.origin, options.tls, Infinity);
+  }
+
+  /** One request, and the whole answer. */
+  async request(request: HttpRequest, options: HttpCallOptions): Promise<HttpAnswer> {
+    const deadline = this.#clock.now() + options.deadlineMs;
+    const first = await this.#attempt(request, options);
+    if (first !== "stale") return first;
+    // They were all kept for the same time.
+    this.#calls.dropIdle();
+    const again = { ...options, deadlineMs: deadline - this.#clock.now(), repeatable: false };
+    const second = await this.#attempt(request, again);
+    if (second === "stale") throw new HttpError("fault", "the connection was stale again");
+    return second;
+  }
+
+  /** One request on a connection that no call waits for; its answer may have no end. */
+  stream(request: HttpRequest, observer: ExchangeObserver): Exchange {
+    return this.#begin(this.#polls, request, observer);
+  }
+
+  disconnect(reason: Error): void {
+    for (const exchange of [...this.#underWay]) exchange.fail(reason);
+    void this.#drop();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const exchange of [...this.#underWay]) exchange.fail(new Error("the channel was closed"));
+    await this.#drop();
+    this.#calls.destroy();
+    this.#polls.destroy();
+  }
+
+  async #drop(): Promise<void> {
+    await Promise.all([this.#calls.drop(), this.#polls.drop()]);
+  }
+
+  /** Answers `stale` if a request that may be repeated found a connection that had been given up. */
+  #attempt(request: HttpRequest, options: HttpCallOptions): Promise<HttpAnswer | "stale"> {
+    const { signal, deadlineMs, repeatable } = options;
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    return new Promise((resolve, reject) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      let head: Pick<HttpAnswer, "status" | "headers"> = { status: 0, headers: {} };
+      const over = (): void => {
+        cancelDeadline();
+        forget?.();
+      };
+      const giveUp = (reason: unknown): void => {
+        over();
+        exchange.cancel();
+        reject(reason);
+      };
+      const exchange = this.#begin(this.#calls, request, {
+        head: (status, headers) => {
+          head = { status, headers };
+        },
+        data: (chunk) => {
+          chunks.push(chunk);
+          size += chunk.length;
+          if (size <= mostBytes) return;
+          const message = `${this.origin.origin} answered more than ${mostBytes} bytes`;
+          giveUp(new HttpError("request", message, { answered: true }));
+        },
+        ended: () => {
+          over();
+          resolve({ ...head, body: Buffer.concat(chunks).toString() });
+        },
+        failed: (error, stale) => {
+          over();
+          if (stale && repeatable) resolve("stale");
+          else reject(error);
+        },
+      });
+      const late = (): void => {
+        const message = `${this.origin.origin} gave no answer within ${Math.round(deadlineMs)} ms`;
+        giveUp(new HttpError("silence", message, { neverSent: exchange.neverSent }));
+      };
+      const cancelDeadline = overdue(this.#clock, late, deadlineMs);
+      const forget = signal && onAbort(signal, () => giveUp(signal.reason));
+    });
+  }
+
+  /** @throws HttpError once it is closed */
+  #begin(agent: SocketAgent, request: HttpRequest, observer: ExchangeObserver): Exchange {
+    if (this.#closed) throw new HttpError("fault", "the channel is closed", { neverSent: true });
+    const exchange: Exchange = new Exchange(agent, this.origin, request, observer, () =>
+      this.#underWay.delete(exchange),
+    );
+    this.#underWay.add(exchange);
+    return exchange;
+  }
+}
