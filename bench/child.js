@@ -2,7 +2,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 
-/** @typedef {"ours" | "peer" | "bare"} Contender */
+/** @typedef {"ours" | "peer" | "bare" | "v2-ours" | "v2-peer" | "v2-bare" | "v2-fleet"} Contender */
 
 /** A process of its own that runs one of the programs beside this file for one contender. */
 export class Child {

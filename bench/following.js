@@ -5,6 +5,18 @@ import { byTurns, instant, median, medians } from "./harness.js";
 import { Ours } from "./ours.js";
 import { Peer } from "./peer.js";
 import { atMost } from "./table.js";
+import { BareV2 } from "./v2-bare.js";
+import { OursV2 } from "./v2-ours.js";
+import { PeerV2 } from "./v2-peer.js";
+
+/**
+ * Who registers, and who follows in how many ways.
+ *
+ * @typedef {object} Contest
+ * @property {Ours | Peer | Bare | PeerV2 | BareV2} publisher
+ * @property {import("./child.js").Contender} follower
+ * @property {number} followers
+ */
 
 /**
  * A host that can come and go, and a process that follows its service.
@@ -40,19 +52,53 @@ export async function manySubscribers(bench) {
 }
 
 /**
+ * One that long-polls by the v2 API, as Go and Ruby clients do: how long it takes until it is told of
+ * a host that comes, and of one that leaves.
+ *
+ * @param {import("./harness.js").Bench} bench
+ */
+export async function onePoll(bench) {
+  const { endpoint } = bench.etcd;
+  const poll = /** @type {const} */ ({ follower: "v2-bare", followers: 1 });
+  const { up, down } = await compared(bench, "bench-v2-follow", {
+    ours: { publisher: new OursV2(endpoint), ...poll },
+    peer: { publisher: new PeerV2(endpoint), ...poll },
+    bare: { publisher: new BareV2(endpoint), ...poll },
+  });
+  return [
+    { ...up, measure: "register() to long poll, p50", goals: [atMost(1.3, "bare")] },
+    { ...down, measure: "unregister() to long poll, p50", goals: [] },
+  ];
+}
+
+/**
  * @param {import("./harness.js").Bench} bench
  * @param {string} service
  * @param {number} followers
  */
-async function measured({ etcd: { endpoint }, rounds, times }, service, followers) {
+async function measured(bench, service, followers) {
+  const { endpoint } = bench.etcd;
+  const bare = new Bare(endpoint);
+  await bare.open();
+  return await compared(bench, service, {
+    ours: { publisher: new Ours(endpoint), follower: "ours", followers },
+    peer: { publisher: new Peer(endpoint), follower: "peer", followers },
+    bare: { publisher: bare, follower: "bare", followers: 1 },
+  });
+}
+
+/**
+ * @param {import("./harness.js").Bench} bench
+ * @param {string} service
+ * @param {Record<string, Contest>} contests
+ */
+async function compared({ etcd: { endpoint }, rounds, times }, service, contests) {
   /** @type {Record<string, Followed>} */
   const contenders = {};
   try {
-    contenders["ours"] = await followed(endpoint, "ours", new Ours(endpoint), service, followers);
-    contenders["peer"] = await followed(endpoint, "peer", new Peer(endpoint), service, followers);
-    const bare = new Bare(endpoint);
-    await bare.open();
-    contenders["bare"] = await followed(endpoint, "bare", bare, service, 1);
+    for (const [name, contest] of Object.entries(contests)) {
+      contenders[name] = await followed(endpoint, `${service}-${name}`, contest);
+    }
     const turns = Object.entries(contenders).map(([name, { come, go }]) => [
       name,
       async (/** @type {number} */ round) => {
@@ -86,15 +132,12 @@ function picked(results, what) {
 
 /**
  * @param {string} endpoint
- * @param {import("./child.js").Contender} contender
- * @param {Ours | Peer | Bare} publisher
  * @param {string} service
- * @param {number} followers
+ * @param {Contest} contest
  * @returns {Promise<Followed>}
  */
-async function followed(endpoint, contender, publisher, service, followers) {
-  const name = `${service}-${contender}`;
-  const subscriber = new Child("follower-process.js", contender, [endpoint, name, followers]);
+async function followed(endpoint, service, { publisher, follower, followers }) {
+  const subscriber = new Child("follower-process.js", follower, [endpoint, service, followers]);
   await subscriber.message();
   let leave = async () => {};
   /** @param {() => unknown} act */
@@ -104,7 +147,7 @@ async function followed(endpoint, contender, publisher, service, followers) {
     return Number(at) - start;
   };
   return {
-    come: () => told(() => void (leave = publisher.registerHost(name))),
+    come: () => told(() => void (leave = publisher.registerHost(service))),
     go: () => told(() => leave()),
     close: () => Promise.all([publisher.close(), subscriber.leave()]),
   };

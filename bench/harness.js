@@ -110,6 +110,12 @@ export async function until(question, { everyMs = 2, withinMs = 60_000, signal, 
   return instant();
 }
 
+/** Milliseconds of CPU time that this process has used. */
+export function cpuMs() {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
+}
+
 /** Milliseconds by the clock of the machine, which its processes can compare with each other. */
 export function instant() {
   return Number(process.hrtime.bigint()) / 1e6;

@@ -1,12 +1,13 @@
 // @ts-check
 // A process that registers hosts and keeps them, for the measures that need real ones. Arguments:
 // the module of the client, the endpoint, the service, how many hosts. It registers when it is sent
-// "register", and leaves when it is sent "leave" or when its parent is gone.
+// "register", tells its CPU time when it is sent "cpu", and leaves when it is sent "leave" or when its
+// parent is gone.
 import { setTimeout as sleep } from "node:timers/promises";
-import { instant } from "./harness.js";
+import { cpuMs, instant } from "./harness.js";
 
 const [module = "", endpoint = "", service = "", count = "1"] = process.argv.slice(2);
-/** @type {{ Client: typeof import("./ours.js").Ours | typeof import("./peer.js").Peer }} */
+/** @type {{ Client: typeof import("./ours.js").Ours | typeof import("./peer.js").Peer | typeof import("./v2-peer.js").PeerV2 }} */
 const { Client } = await import(module);
 
 /** What is resident once everything that can be freed is freed. */
@@ -18,7 +19,7 @@ async function residentAfterCollection() {
   return process.memoryUsage.rss();
 }
 
-/** @type {import("./ours.js").Ours | import("./peer.js").Peer | undefined} */
+/** @type {import("./ours.js").Ours | import("./peer.js").Peer | import("./v2-peer.js").PeerV2 | undefined} */
 let client;
 
 /** @param {unknown} message */
@@ -26,6 +27,10 @@ async function obey(message) {
   if (message === "leave") {
     await client?.close();
     process.disconnect();
+    return;
+  }
+  if (message === "cpu") {
+    process.send?.(cpuMs());
     return;
   }
   const startedAt = instant();

@@ -3,14 +3,17 @@ import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { startEtcd } from "etcd-discovery/testing";
 import { agreement } from "./credentials.js";
-import { manySubscribers, oneSubscriber } from "./following.js";
+import { manySubscribers, onePoll, oneSubscriber } from "./following.js";
 import { bundle, importTime, packages } from "./footprint.js";
 import { killed } from "./killed.js";
 import { firstView, oneUpdate, thousandServices } from "./many-hosts.js";
 import { inFlight, oneAtATime } from "./lookups.js";
 import { quietMinute } from "./quiet.js";
-import { aThousand, fiveThousand } from "./registration.js";
+import { aThousand, aThousandV2, fiveThousand } from "./registration.js";
 import { table } from "./table.js";
+import { onV2 } from "./v2-etcd.js";
+import { fleetFollowed } from "./v2-fleet-following.js";
+import { keptAlive } from "./v2-keeping.js";
 
 /** @type {Record<string, (bench: import("./harness.js").Bench) => Promise<import("./table.js").Row[]>>} */
 const measures = {
@@ -26,6 +29,10 @@ const measures = {
   "first-view": firstView,
   update: oneUpdate,
   services: thousandServices,
+  "v2-register": onV2(aThousandV2),
+  "v2-keep": onV2(keptAlive),
+  "v2-follow": onV2(onePoll),
+  "v2-fleet": onV2(fleetFollowed),
   import: importTime,
   packages,
   bundle,

@@ -5,9 +5,12 @@ import { Discovery } from "etcd-discovery";
 export class Ours {
   #discovery;
 
-  /** @param {string} endpoint */
-  constructor(endpoint) {
-    this.#discovery = new Discovery({ endpoints: [endpoint], ttlSeconds: 5 });
+  /**
+   * @param {string} endpoint
+   * @param {2 | 3} [api] default: 3
+   */
+  constructor(endpoint, api = 3) {
+    this.#discovery = new Discovery({ endpoints: [endpoint], api, ttlSeconds: 5 });
   }
 
   /**

@@ -8,6 +8,7 @@
  * @property {string} [unit] default: none, a count
  * @property {number} ours
  * @property {number} [peer] NaN if it failed
+ * @property {string} [peerName] default: etcd3
  * @property {number} [bare]
  * @property {readonly Goal[]} goals
  */
@@ -39,8 +40,7 @@ export function atLeast(limit, than) {
   return { sign: "≥", limit, than };
 }
 
-const names = { peer: "etcd3", bare: "bare" };
-const heads = ["measure", "ours", "target", "peer etcd3", "bare", "ratio", "met?"];
+const heads = ["measure", "ours", "target", "peer", "bare", "ratio", "met?"];
 
 /**
  * The rows as a table in Markdown, which is readable in a terminal, too.
@@ -82,10 +82,10 @@ function cells(row) {
   return [
     measure,
     quantity(ours, unit),
-    goals.map((goal) => target(goal, unit)).join("; ") || "–",
+    goals.map((goal) => target(goal, row)).join("; ") || "–",
     peer === undefined ? "–" : quantity(peer, unit),
     bare === undefined ? "–" : quantity(bare, unit),
-    others.map((than) => `${digits(ratio(row, than))} × ${names[than]}`).join("; ") || "–",
+    others.map((than) => `${digits(ratio(row, than))} × ${nameOf(than, row)}`).join("; ") || "–",
     goals.length === 0 ? "–" : isMet(row) ? "yes" : "NO",
   ];
 }
@@ -102,12 +102,20 @@ function ratio(row, than) {
 
 /**
  * @param {Goal} goal
- * @param {string | undefined} unit
+ * @param {Row} row
  */
-function target({ sign, limit, than }, unit) {
+function target({ sign, limit, than }, row) {
   return than === undefined
-    ? `${sign} ${quantity(limit, unit)}`
-    : `${sign} ${digits(limit)} × ${names[than]}`;
+    ? `${sign} ${quantity(limit, row.unit)}`
+    : `${sign} ${digits(limit)} × ${nameOf(than, row)}`;
+}
+
+/**
+ * @param {"peer" | "bare"} than
+ * @param {Row} row
+ */
+function nameOf(than, { peerName = "etcd3" }) {
+  return than === "peer" ? peerName : "bare";
 }
 
 /**
