@@ -185,11 +185,10 @@ export class Mirror {
       this.#found();
       this.#listed = true;
       this.#tell((follower) => follower.listed(this));
-    }
-    if (listing.info === undefined && listing.hosts.length === 0) {
-      // Whoever waits for hosts that come to another place would never learn of it: the store logs what it finds.
-      const { store, timeoutMs } = this.#context;
-      void store.hint?.(this.service, { timeoutMs });
+      if (listing.info === undefined && listing.hosts.length === 0) {
+        // Whoever waits for hosts that come to another place is to learn of it: the store logs it.
+        void this.#context.store.hint?.(this.service, { timeoutMs: this.#context.timeoutMs });
+      }
     }
     return listing.revision;
   }

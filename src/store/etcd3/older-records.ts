@@ -8,7 +8,7 @@ import { quote } from "../../model/refuse.ts";
 import { openSocket } from "../etcd/socket.ts";
 import type { ChannelTls } from "../etcd/tls.ts";
 
-/** How long a question may take, and with it hold up a lookup that has found nothing. */
+/** How long a question may take, and how long it may hold up a lookup that has found nothing. */
 const patienceMs = 300;
 
 /** For how long an answer is good enough. */
@@ -16,6 +16,8 @@ const keptMs = 60_000;
 
 /** How many services are asked for in that time at most. */
 const mostKept = 100;
+
+const hint = "etcd has records of it that only its v2 API shows: `api: 2` (ETCD_API=2) sees them";
 
 /** What a question told: whether there are such records, or nothing of use. */
 type Answer = "there" | "none" | "silent";
@@ -38,6 +40,9 @@ export class OlderRecords {
   readonly #asked = new Map<string, Asked>();
   readonly #warned = new Set<string>();
   readonly #sockets = new Set<Socket>();
+
+  /** They are asked one after the other, so that a process that looks for many does not storm etcd. Never rejects. */
+  #last: Promise<unknown> = Promise.resolve();
   #silentUntil = -Infinity;
   #closed = false;
 
@@ -57,22 +62,15 @@ export class OlderRecords {
   async hint(endpoint: string, service: string, timeoutMs: number): Promise<string | undefined> {
     if (this.#closed) return undefined;
     const answer = this.#answer(new URL(endpoint), service);
-    const answered = await settledWithin(this.#clock, timeoutMs, answer);
-    if (!answered || (await answer) !== "there") return undefined;
-    const hint =
-      "etcd has records of it that only its v2 API shows: `api: 2` (ETCD_API=2) sees them";
-    if (!this.#warned.has(service)) {
-      this.#warned.add(service);
-      this.#logger.warn(`nothing is known of service ${quote(service)}, but ${hint}`, { service });
-    }
-    return hint;
+    const answered = await settledWithin(this.#clock, Math.min(timeoutMs, patienceMs), answer);
+    return answered && (await answer) === "there" ? hint : undefined;
   }
 
   /** Gives up what is under way; no socket is left when it resolves. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const socket of this.#sockets) socket.destroy();
-    await Promise.all([...this.#asked.values()].map(({ answer }) => answer));
+    await this.#last;
   }
 
   #answer(endpoint: URL, service: string): Promise<Answer> {
@@ -84,20 +82,31 @@ export class OlderRecords {
     const kept = this.#asked.get(service);
     if (kept !== undefined) return kept.answer;
     if (now < this.#silentUntil || this.#asked.size >= mostKept) return Promise.resolve("silent");
-    const answer = this.#ask(endpoint, service);
+    const answer = this.#last.then(() => this.#ask(endpoint, service));
+    this.#last = answer;
     this.#asked.set(service, { until: now + keptMs, answer });
     return answer;
   }
 
   async #ask(endpoint: URL, service: string): Promise<Answer> {
+    if (this.#closed || this.#clock.now() < this.#silentUntil) return "silent";
     const directory = hostsPrefix(this.#prefix, service).slice(0, -1);
     const keys = [infoKey(this.#prefix, service), directory];
     const answers = await Promise.all(keys.map((key) => this.#has(endpoint, key)));
-    if (answers.includes("there")) return "there";
+    if (answers.includes("there")) {
+      this.#warn(service);
+      return "there";
+    }
     if (answers.includes("none")) return "none";
     // Most likely an etcd without the v2 API: whoever asks for another service need not wait for it too.
     this.#silentUntil = this.#clock.now() + keptMs;
     return "silent";
+  }
+
+  #warn(service: string): void {
+    if (this.#warned.has(service)) return;
+    this.#warned.add(service);
+    this.#logger.warn(`nothing is known of service ${quote(service)}, but ${hint}`, { service });
   }
 
   /** Never rejects, and leaves no socket. Asks for no more than whether the key is there, so that no password is read. */

@@ -120,6 +120,26 @@ test("where nobody speaks v2, no other service is asked for either, for a minute
   expect(logger.lines).toEqual([]);
 });
 
+test("a thousand services at once are asked for one after the other", async () => {
+  const names = Array.from({ length: 1_000 }, (_, number) => `service-${number}`);
+  await using place = await etcd(["/v2/keys/services_infos/service-7"]);
+  const { older, logger } = olderRecords();
+  const most = { sockets: 0 };
+  const hints = names.map((name) => older.hint(place.endpoint, name, 5_000));
+  await eventually(() => {
+    most.sockets = Math.max(most.sockets, place.sockets.size);
+    return place.connections === 200 && place.sockets.size === 0;
+  });
+  expect(most.sockets).toBeLessThanOrEqual(4);
+  expect((await Promise.all(hints)).filter((hint) => hint !== undefined)).toEqual([told]);
+  expect(logger.lines).toHaveLength(1);
+
+  await using silent = await listening(createTcpServer((socket) => void socket.destroy()));
+  const others = olderRecords();
+  await Promise.all(names.map((name) => others.older.hint(silent.endpoint, name, 5_000)));
+  expect(silent.connections).toBeLessThanOrEqual(2);
+});
+
 test("silence holds up nobody for longer than 300 ms, or than there is time, and leaves no socket", async () => {
   await using place = await listening(createTcpServer((socket) => void socket.resume()));
   const { older, clock } = olderRecords();
