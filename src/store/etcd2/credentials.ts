@@ -99,21 +99,22 @@ export class Credentials {
   async #ask(): Promise<Authorization> {
     if (this.#clock.now() - this.#askedAt >= lastingMs) this.#backoff.reset();
     this.#failure = undefined;
+    const before = this.#current;
     try {
       const user =
         typeof this.#source === "function"
           ? await askForUser(this.#source, this.#clock)
           : this.#source;
       const next = authorizationOf(user);
-      if (next.header !== this.#current?.header || this.#current === undefined)
-        this.#current = next;
-      return this.#current;
+      if (next.header !== before?.header) this.#current = next;
+      return this.#current ?? next;
     } catch (error) {
       this.#failure = error;
       throw error;
     } finally {
       this.#askedAt = this.#clock.now();
-      this.#notBefore = this.#askedAt + this.#backoff.next();
+      // Who has nothing new to say is not asked again for each call that is refused.
+      if (this.#current === before) this.#notBefore = this.#askedAt + this.#backoff.next();
     }
   }
 }

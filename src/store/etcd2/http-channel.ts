@@ -54,16 +54,14 @@ export class HttpChannel implements EndpointChannel {
   }
 
   /** One request, and the whole answer. */
-  async request(request: HttpRequest, options: HttpCallOptions): Promise<HttpAnswer> {
+  request(request: HttpRequest, options: HttpCallOptions): Promise<HttpAnswer> {
     const deadline = this.#clock.now() + options.deadlineMs;
-    const first = await this.#attempt(request, options);
-    if (first !== "stale") return first;
-    // They were all kept for the same time.
-    this.#calls.dropIdle();
-    const again = { ...options, deadlineMs: deadline - this.#clock.now(), repeatable: false };
-    const second = await this.#attempt(request, again);
-    if (second === "stale") throw new HttpError("fault", "the connection was stale again");
-    return second;
+    const again = (): Promise<HttpAnswer> => {
+      // What was kept along with it is not likely to be better.
+      this.#calls.dropIdle();
+      return this.#attempt(request, { ...options, deadlineMs: deadline - this.#clock.now() });
+    };
+    return this.#attempt(request, options, options.repeatable ? again : undefined);
   }
 
   /** One request on a connection that no call waits for; its answer may have no end. */
@@ -88,9 +86,13 @@ export class HttpChannel implements EndpointChannel {
     await Promise.all([this.#calls.drop(), this.#polls.drop()]);
   }
 
-  /** Answers `stale` if a request that may be repeated found a connection that had been given up. */
-  #attempt(request: HttpRequest, options: HttpCallOptions): Promise<HttpAnswer | "stale"> {
-    const { signal, deadlineMs, repeatable } = options;
+  /** @param again what to do if a kept connection had been given up by the other side */
+  #attempt(
+    request: HttpRequest,
+    options: HttpCallOptions,
+    again?: () => Promise<HttpAnswer>,
+  ): Promise<HttpAnswer> {
+    const { signal, deadlineMs } = options;
     if (signal?.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
@@ -122,7 +124,7 @@ export class HttpChannel implements EndpointChannel {
         },
         failed: (error, stale) => {
           over();
-          if (stale && repeatable) resolve("stale");
+          if (stale && again !== undefined) resolve(again());
           else reject(error);
         },
       });

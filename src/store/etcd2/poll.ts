@@ -146,8 +146,8 @@ export class Poll {
     const request = encodeRequest({ method: "GET", key, parameters }, authorization.header);
     return new Promise((resolve, reject) => {
       const text = new StringDecoder();
-      let head: { status: number; headers: IncomingHttpHeaders } | undefined;
-      let accepted = false;
+      let head = { status: 0, headers: {} as IncomingHttpHeaders };
+      let accepted: ((line: string) => void) | undefined;
       let unread = "";
       let unwatch: (() => void) | undefined;
       const over = (): void => {
@@ -159,22 +159,19 @@ export class Poll {
         exchange.cancel();
         reject(error);
       };
-      const take = (line: string): void => {
-        if (line.trim() !== "" && !this.#closed) this.#event(endpoint, head?.headers ?? {}, line);
-      };
       const exchange = channel.stream(request, {
         head: (status, headers) => {
           cancelDeadline();
           head = { status, headers };
           if (status !== 200) return;
           const isJson = headers["content-type"]?.includes("json") === true;
-          if (!isJson && headerOf(headers) === undefined) {
+          const header = headerOf(headers);
+          if (!isJson && header === undefined) {
             giveUp(notServed(address, "the answer is not JSON"));
             return;
           }
-          accepted = true;
           unwatch = this.#context.watchdog.watch(endpoint);
-          this.#accepted(endpoint, authorization, headers);
+          accepted = this.#accepted(endpoint, authorization, header);
         },
         data: (chunk) => {
           unread += text.write(chunk);
@@ -182,11 +179,11 @@ export class Poll {
             giveUp(new HttpError("request", `${address} answered more than ${mostBytes} bytes`));
             return;
           }
-          if (!accepted) return;
+          if (accepted === undefined) return;
           const lines = unread.split("\n");
           unread = lines.pop() ?? "";
           try {
-            for (const line of lines) take(line);
+            for (const line of lines) accepted(line);
           } catch (error) {
             giveUp(error);
           }
@@ -194,11 +191,11 @@ export class Poll {
         ended: () => {
           over();
           try {
-            if (accepted) take(unread);
-            else if (head !== undefined) {
+            if (accepted === undefined) {
               const refusal = refusalOf({ ...head, body: unread }, address);
               throw refusal ?? notServed(address, `HTTP status ${head.status}`);
             }
+            accepted(unread);
             resolve();
           } catch (error) {
             reject(error);
@@ -218,29 +215,27 @@ export class Poll {
     });
   }
 
+  /** Returns what takes each line of the answer, which throws an `HttpError` if that is no event. */
   #accepted(
     endpoint: Endpoint<HttpChannel>,
     authorization: Authorization,
-    headers: IncomingHttpHeaders,
-  ): void {
+    header: ReturnType<typeof headerOf>,
+  ): (line: string) => void {
     const { cluster, credentials, suspect } = this.#context;
     const { key, from } = this.#request;
+    const index = header?.revision ?? from - 1;
     endpoint.answered();
     credentials.accepted(authorization);
-    const header = headerOf(headers);
     if (cluster.notice(header)) suspect(key);
     // Whoever is told that the cluster is another one may close it.
-    if (!this.#closed) this.#observer.opened(header?.revision ?? from - 1);
-  }
-
-  /** @throws HttpError if it is no event */
-  #event(endpoint: Endpoint<HttpChannel>, headers: IncomingHttpHeaders, line: string): void {
-    const { cluster } = this.#context;
-    const header = headerOf(headers);
-    const answer = decodeAnswer(line, header?.revision ?? this.#request.from - 1, endpoint.address);
-    endpoint.answered();
-    // One of the past says nothing new.
-    cluster.notice({ clusterId: header?.clusterId, revision: answer.node.modifiedIndex });
-    if (!this.#closed) this.#observer.event(answer);
+    if (!this.#closed) this.#observer.opened(index);
+    return (line) => {
+      if (this.#closed || line.trim() === "") return;
+      const answer = decodeAnswer(line, index, endpoint.address);
+      endpoint.answered();
+      // One of the past says nothing new.
+      cluster.notice({ clusterId: header?.clusterId, revision: answer.node.modifiedIndex });
+      if (!this.#closed) this.#observer.event(answer);
+    };
   }
 }
