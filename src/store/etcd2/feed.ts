@@ -1,0 +1,214 @@
+import { Backoff } from "../../async/backoff.ts";
+import type { CancelTimer, Clock } from "../../async/clock.ts";
+import { DiscoveryError, isDiscoveryError } from "../../errors.ts";
+import type { Logger } from "../../logger.ts";
+import type { WatchEnd } from "../store.ts";
+import type { Client } from "./client.ts";
+import { errorCodes, isKeysError, type KeysAnswer } from "./keys-api.ts";
+
+/** Whoever is told by a feed. */
+export interface Follower {
+  /** The first index that is wanted. */
+  readonly from: number;
+
+  /** etcd tells of everything from here on; told again after an interruption. */
+  opened(): void;
+  event(answer: KeysAnswer): void;
+  interrupted(error: Error): void;
+
+  /** Nothing is told after this. */
+  ended(reason: WatchEnd, error: Error): void;
+}
+
+/** A poll that ends sooner, having told nothing, does not want to be asked again at once. */
+const shortestPollMs = 100;
+
+/** A poll that lived this long was a success, so that the next failure starts a new series. */
+const lastingMs = 5_000;
+
+/**
+ * What happens to one key, or below it: one poll of etcd after the other, for any number of
+ * followers. It resumes from the index after the last event, so nothing is missed or told twice.
+ *
+ * A poll that streams tells every event that is yet to come, but of the past only the first: etcd
+ * keeps its history apart. The index that a poll is answered at tells the past from the future.
+ */
+export class Feed {
+  readonly #client: Client;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #key: string;
+  readonly #onIdle: (feed: Feed) => void;
+  readonly #followers = new Map<Follower, { opened: boolean }>();
+  readonly #backoff = new Backoff({ maximumMs: 1_000 });
+  readonly #start: number;
+
+  /** The first index that was not told of yet. */
+  #next: number;
+  #told = 0;
+
+  /** There is more of the past to be told, one event a poll. */
+  #behind = false;
+  #open = false;
+  #ended = false;
+  #poll: { close(): void } | undefined;
+  #cancelRetry: CancelTimer | undefined;
+
+  constructor(options: {
+    readonly client: Client;
+    readonly clock: Clock;
+    readonly logger: Logger;
+    readonly key: string;
+    readonly from: number;
+
+    /** Nobody follows it any more, or it has ended. */
+    readonly onIdle: (feed: Feed) => void;
+  }) {
+    this.#client = options.client;
+    this.#clock = options.clock;
+    this.#logger = options.logger;
+    this.#key = options.key;
+    this.#start = options.from;
+    this.#next = options.from;
+    this.#onIdle = options.onIdle;
+  }
+
+  /** Whether a follower from this index on would miss nothing. */
+  serves(from: number): boolean {
+    return !this.#ended && from >= this.#start && from > this.#told;
+  }
+
+  add(follower: Follower): void {
+    this.#followers.set(follower, { opened: false });
+    setImmediate(() => {
+      if (this.#ended || this.#followers.size === 0) return;
+      if (this.#open) this.#tellOpened();
+      else if (this.#poll === undefined && this.#cancelRetry === undefined) this.#ask();
+    });
+  }
+
+  remove(follower: Follower): void {
+    if (!this.#followers.delete(follower) || this.#followers.size > 0 || this.#ended) return;
+    this.#stop();
+    this.#onIdle(this);
+  }
+
+  /** Ends it for all that follow it. */
+  end(reason: WatchEnd, error: Error): void {
+    if (this.#ended) return;
+    this.#stop();
+    const followers = [...this.#followers.keys()];
+    this.#followers.clear();
+    this.#onIdle(this);
+    for (const follower of followers) this.#call(() => follower.ended(reason, error));
+  }
+
+  #stop(): void {
+    this.#ended = true;
+    this.#cancelRetry?.();
+    this.#poll?.close();
+  }
+
+  #ask(): void {
+    const askedAt = this.#clock.now();
+    const stream = !this.#behind;
+    let answeredAt = Infinity;
+    let told = false;
+    const poll = this.#client.poll(
+      { key: this.#key, recursive: true, from: this.#next, stream },
+      {
+        opened: (index) => {
+          answeredAt = index;
+          this.#opened();
+        },
+        event: (answer) => {
+          told = true;
+          this.#behind = answer.node.modifiedIndex <= answeredAt;
+          this.#event(answer);
+          if (this.#ended || this.#poll !== poll || !stream || !this.#behind) return;
+          poll.close();
+          this.#ask();
+        },
+        ended: (error) => {
+          if (this.#ended || this.#poll !== poll) return;
+          this.#poll = undefined;
+          if (this.#clock.now() - askedAt >= lastingMs) this.#backoff.reset();
+          if (error !== undefined) this.#failed(error);
+          else if (told || this.#clock.now() - askedAt >= shortestPollMs) this.#ask();
+          else this.#retry();
+        },
+      },
+    );
+    this.#poll = poll;
+  }
+
+  #opened(): void {
+    this.#open = true;
+    this.#tellOpened();
+  }
+
+  #tellOpened(): void {
+    for (const [follower, state] of [...this.#followers]) {
+      if (state.opened) continue;
+      state.opened = true;
+      this.#call(() => follower.opened());
+    }
+  }
+
+  #event(answer: KeysAnswer): void {
+    const { key, modifiedIndex } = answer.node;
+    if (modifiedIndex < this.#next) return;
+    this.#next = modifiedIndex + 1;
+    this.#told = modifiedIndex;
+    const isAround = `${this.#key}/`.startsWith(`${key}/`);
+    if (answer.node.dir === true && isRemoval(answer) && isAround) {
+      // etcd does not say what was in it.
+      const error = new DiscoveryError("UNAVAILABLE", `the directory "${key}" was deleted`);
+      this.end("compacted", error);
+      return;
+    }
+    for (const follower of [...this.#followers.keys()]) {
+      if (modifiedIndex >= follower.from) this.#call(() => follower.event(answer));
+    }
+  }
+
+  #failed(error: Error): void {
+    if (isKeysError(error, errorCodes.historyCleared)) {
+      const message = `etcd keeps 1,000 events, and what happened to "${this.#key}" from index ${this.#next} on is no longer among them`;
+      return this.end("compacted", new DiscoveryError("UNAVAILABLE", message, { cause: error }));
+    }
+    if (
+      isDiscoveryError(error, "UNAUTHENTICATED") ||
+      isDiscoveryError(error, "PERMISSION_DENIED")
+    ) {
+      return this.end("refused", error);
+    }
+    this.#open = false;
+    for (const [follower, state] of [...this.#followers]) {
+      if (!state.opened) continue;
+      state.opened = false;
+      this.#call(() => follower.interrupted(error));
+    }
+    this.#retry();
+  }
+
+  #retry(): void {
+    if (this.#ended) return;
+    this.#cancelRetry = this.#clock.setTimeout(() => {
+      this.#cancelRetry = undefined;
+      this.#ask();
+    }, this.#backoff.next());
+  }
+
+  #call(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#logger.error("an observer of a watch threw", { error });
+    }
+  }
+}
+
+export function isRemoval({ action }: KeysAnswer): boolean {
+  return action === "delete" || action === "expire" || action === "compareAndDelete";
+}
