@@ -1,9 +1,10 @@
 import { signalOf, type WaitOptions } from "../arguments.ts";
 import { onAbort } from "../async/abort.ts";
 import { DiscoveryError, isDiscoveryError } from "../errors.ts";
+import type { Follower } from "./follower.ts";
 import type { HostEvent } from "./host-event.ts";
 import type { Inbox } from "./inbox.ts";
-import type { Follower, Mirror } from "./mirror.ts";
+import type { Mirror } from "./mirror.ts";
 import { Readiness } from "./readiness.ts";
 import type { Subscription } from "./subscription.ts";
 

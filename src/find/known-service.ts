@@ -66,19 +66,21 @@ export class KnownService {
   }
 
   /**
-   * The records of which a reading knows something newer, each with the revision known here (0:
-   * none). The info goes by an empty id, which no host has. A host that is written anew with the
+   * The records of which a reading knows better, each with the revision known here (0: none): it has
+   * something newer, or, after another history took the place of this one, something older. The info goes by an empty id, which no host has. A host that is written anew with the
    * same content is nothing new: on etcd v2 its refreshes move its revision, and nobody tells of them.
    */
   behind(listing: Listing): Map<string, number> {
     const behind = new Map<string, number>();
     const missing = new Set(this.#known.keys());
+    const isOther = ({ revision }: { readonly revision: number }, there: number): boolean =>
+      revision !== there && revision <= listing.revision;
     for (const stored of listing.hosts) {
       const { id } = stored;
       missing.delete(id);
       const known = this.#known.get(id);
       if (known === undefined) behind.set(id, 0);
-      else if (known.revision < stored.revision && !this.#saysTheSame(stored, known.host)) {
+      else if (isOther(known, stored.revision) && !this.#saysTheSame(stored, known.host)) {
         behind.set(id, known.revision);
       }
     }
@@ -87,8 +89,8 @@ export class KnownService {
       if (known <= listing.revision) behind.set(id, known);
     }
     const info = this.#info;
-    const newest = listing.info?.revision ?? (info.present ? listing.revision : 0);
-    if (info.revision < newest) behind.set("", info.revision);
+    const there = listing.info?.revision ?? (info.present ? listing.revision : info.revision);
+    if (isOther(info, there)) behind.set("", info.revision);
     return behind;
   }
 

@@ -1,30 +1,16 @@
 import { delay, underEither } from "../async/abort.ts";
 import { Backoff } from "../async/backoff.ts";
 import { overdue } from "../async/overdue.ts";
+import { Rounds } from "../async/rounds.ts";
 import { DiscoveryError, type DiscoveryErrorCode } from "../errors.ts";
 import type { Host } from "../model/host.ts";
 import type { Service } from "../model/service.ts";
 import type { Listing } from "../store/store.ts";
 import type { FindContext } from "./find-context.ts";
+import type { Follower } from "./follower.ts";
 import type { Freshness } from "./freshness.ts";
-import type { HostEvent } from "./host-event.ts";
 import { OutageLog } from "./outage-log.ts";
 import { type Difference, KnownService } from "./known-service.ts";
-
-/** Told by a mirror, always after the mirror itself has changed. */
-export interface Follower {
-  /** The first reading is in; told at once to one that comes later. Nothing is told before. */
-  listed(mirror: Mirror): void;
-
-  /** What happened at one moment: to these hosts, or (without any) to the info or the freshness. */
-  changed(events: readonly HostEvent[]): void;
-
-  /** The service could not be read or followed; the mirror tries again by itself, for ever. */
-  failed(error: Error): void;
-
-  /** The mirror has ended; nothing is told after this. */
-  closed(): void;
-}
 
 const defaultReconcileMs = 300_000;
 
@@ -197,6 +183,7 @@ export class Mirror {
   async #watch(from: number): Promise<never> {
     const { store, random, reconcileMs = defaultReconcileMs } = this.#context;
     const { clock } = store;
+    const rounds = new Rounds(clock, reconcileMs, random);
     const over = new AbortController();
     const since = clock.now();
     const cancelOverdue = overdue(
@@ -209,17 +196,21 @@ export class Mirror {
       {
         established: () => {
           cancelOverdue();
+          rounds.found();
           this.#found();
         },
         changed: (batch) => this.#publish(this.#known.apply(batch)),
-        interrupted: (error) => this.#lost(error),
+        interrupted: (error) => {
+          rounds.lost();
+          this.#lost(error);
+        },
         ended: (_reason, error) => over.abort(error),
       },
     );
     try {
       return await underEither([over.signal, this.#closed.signal], async (signal) => {
         for (;;) {
-          await delay(clock, reconcileMs * (0.8 + 0.4 * random()), signal);
+          await rounds.next(signal);
           await this.#reconcile(signal);
         }
       });

@@ -6,9 +6,10 @@ import { kindOf, refuse } from "../model/refuse.ts";
 import { EventInbox } from "./event-inbox.ts";
 import { Feed } from "./feed.ts";
 import type { FindContext } from "./find-context.ts";
+import type { Follower } from "./follower.ts";
 import type { HostEvent } from "./host-event.ts";
 import type { Inbox } from "./inbox.ts";
-import { type Follower, Mirror } from "./mirror.ts";
+import { Mirror } from "./mirror.ts";
 import type { Subscription } from "./subscription.ts";
 import { type ServiceView, ViewInbox } from "./view-inbox.ts";
 

@@ -1,4 +1,5 @@
 import { delay } from "../async/abort.ts";
+import { Rounds } from "../async/rounds.ts";
 import type { ServiceKeeper } from "./service-keeper.ts";
 
 const defaultReconcileMs = 300_000;
@@ -11,18 +12,32 @@ export const infoId = "";
 
 /**
  * Compares the records that a keeper answers for with the store from time to time, for servers have
- * lost changes, and a registration that nobody finds must not think that all is well.
+ * lost changes, and come back with others; and a registration that nobody finds must not think that
+ * all is well.
  */
 export class Comparison {
   readonly #keeper: ServiceKeeper;
   readonly #onDrift: (ids: ReadonlySet<string>) => void;
   readonly #closing = new AbortController();
+  readonly #rounds: Rounds;
   #started = false;
 
   /** @param onDrift told which hosts' records, or the info ({@link infoId}), the store has changed without a word */
   constructor(keeper: ServiceKeeper, onDrift: (ids: ReadonlySet<string>) => void) {
     this.#keeper = keeper;
     this.#onDrift = onDrift;
+    const { random, reconcileMs = defaultReconcileMs, store } = keeper.context;
+    this.#rounds = new Rounds(store.clock, reconcileMs, random);
+  }
+
+  /** The records can be followed no more. */
+  lost(): void {
+    this.#rounds.lost();
+  }
+
+  /** They can be followed, again or still. */
+  found(): void {
+    this.#rounds.found();
   }
 
   /** Goes on until it is closed. Idempotent. */
@@ -42,9 +57,9 @@ export class Comparison {
   }
 
   async #run(signal: AbortSignal): Promise<never> {
-    const { random, reconcileMs = defaultReconcileMs, store } = this.#keeper.context;
+    const { store } = this.#keeper.context;
     for (;;) {
-      await delay(store.clock, reconcileMs * (0.8 + 0.4 * random()), signal);
+      await this.#rounds.next(signal);
       const before = await this.#differences(signal);
       if (before.size === 0) continue;
       // Most likely on its way.

@@ -7,6 +7,12 @@ const manyHosts = 16;
 export interface OwnRecordsObserver {
   changed(change: WatchChange): void;
 
+  /** They can be followed. */
+  found(): void;
+
+  /** The connection is gone; changes may be late. */
+  lost(): void;
+
   /** A watch is over; what happens from now on is not told until it is followed anew. */
   ended(reason: WatchEnd, error: Error | DiscoveryError): void;
 }
@@ -68,8 +74,8 @@ export class OwnRecords {
     return this.#store.watch(
       { service: this.#service, part, from },
       {
-        established() {},
-        interrupted() {},
+        established: () => this.#observer.found(),
+        interrupted: () => this.#observer.lost(),
         changed: (batch) => {
           for (const change of batch.changes) this.#observer.changed(change);
         },

@@ -62,6 +62,8 @@ export class ServiceKeeper {
     });
     this.#records = new OwnRecords(context.store, service, {
       changed: (change) => this.#observe(change),
+      found: () => this.#comparison.found(),
+      lost: () => this.#comparison.lost(),
       ended: (reason, error) => {
         context.logger.info("looking at own records again", {
           service,

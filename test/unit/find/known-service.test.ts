@@ -251,6 +251,22 @@ describe("a comparison", () => {
     );
   });
 
+  it("names what the reading knows to be older, unless that is from before it", () => {
+    known.replace({
+      revision: 10,
+      info: info(8, "x"),
+      hosts: [storedHost("a", 9, { shard: "1" }), storedHost("b", 6)],
+    });
+    const older = { info: info(7, "y"), hosts: [storedHost("a", 4), storedHost("b", 6)] };
+    expect(known.behind({ revision: 7, ...older })).toEqual(new Map());
+    expect(known.behind({ revision: 9, ...older })).toEqual(
+      new Map([
+        ["a", 9],
+        ["", 8],
+      ]),
+    );
+  });
+
   it("takes a host for known that was written anew with the same content, or cannot be read", () => {
     const unreadable = { ...storedHost("b", 6), value: new TextEncoder().encode("{") };
     known.replace({ revision: 10, info: undefined, hosts: [storedHost("a", 5), unreadable] });

@@ -2,8 +2,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { Turnstile } from "../../../src/async/turnstile.ts";
 import { DiscoveryError } from "../../../src/errors.ts";
+import type { Follower } from "../../../src/find/follower.ts";
 import type { HostEvent } from "../../../src/find/host-event.ts";
-import { type Follower, Mirror } from "../../../src/find/mirror.ts";
+import { Mirror } from "../../../src/find/mirror.ts";
 import type { Listing } from "../../../src/store/store.ts";
 import { type FaultyStore, faultyStore } from "./faulty-store.ts";
 import { deleteHost, makeStage, putHost, putInfo, service, show, type Stage } from "./stage.ts";
@@ -190,6 +191,63 @@ describe("while the store is away", () => {
     expect(log).toEqual(["listed"]);
     expect(other.failure).toBeUndefined();
     other.close();
+  });
+});
+
+describe("contact that comes back", () => {
+  /** Loses contact, and has it back with another history: nothing tells what is different in it. */
+  async function away(forMs: number, happen: () => void): Promise<void> {
+    stage.store.outage(true);
+    await stage.clock.advance(forMs);
+    faulty.tamper = () => [];
+    happen();
+    stage.store.outage(false);
+    await stage.settle();
+    faulty.tamper = undefined;
+  }
+
+  const differ = (): void => {
+    putInfo(stage.store, "public-domain.dev");
+    putHost(stage.store, "a", { shard: "1" });
+    deleteHost(stage.store, "b");
+    putHost(stage.store, "c");
+  };
+
+  it("after a long loss is followed by a comparison soon, which finds what nothing told", async () => {
+    await away(3_000, differ);
+    expect(ids()).toEqual(["a", "b"]);
+    await stage.clock.advance(20_000);
+    expect(mirror.hosts.map(({ uuid, shard }) => uuid + shard).toSorted()).toEqual(["a1", "c"]);
+    expect(mirror.info?.hostname).toBe("public-domain.dev");
+    expect(told.slice(2).filter((event) => event !== "")).toEqual([
+      "update a:1, up c, down b (resync)",
+    ]);
+    // Once is enough.
+    const reads = faulty.reads();
+    await stage.clock.advance(200_000);
+    expect(faulty.reads()).toBe(reads);
+  });
+
+  it("after a short loss, or none, is not compared before it is time", async () => {
+    await away(2_900, differ);
+    await stage.clock.advance(200_000);
+    expect(faulty.reads()).toBe(1);
+    await stage.clock.advance(103_000);
+    expect(ids()).toEqual(["a", "c"]);
+  });
+
+  it("with a state of before is taken over, though its revisions are older than those known", async () => {
+    putInfo(stage.store, "first.dev");
+    putHost(stage.store, "a", { shard: "1" });
+    const before = await stage.store.read(service, { info: true, hosts: "all" }, { timeoutMs: 1 });
+    putInfo(stage.store, "second.dev");
+    putHost(stage.store, "a", { shard: "2" });
+    await stage.settle();
+    faulty.answer = ({ revision }) => ({ ...before, revision: revision + 1 });
+    await away(10_000, () => {});
+    await stage.clock.advance(20_000);
+    expect(mirror.info?.hostname).toBe("first.dev");
+    expect(mirror.hosts.map(({ shard }) => shard)).toEqual(["1", ""]);
   });
 });
 

@@ -148,6 +148,29 @@ it("waits for a store that cannot be read, however long", async () => {
   expect([registration.state, drift()]).toEqual(["registered", [0]]);
 });
 
+it.each([
+  ["soon", 3_000, 20_000],
+  ["in its own time, for so short a while", 2_900, periodMs],
+])("is made after contact was lost: %s", async (_, lostMs, withinMs) => {
+  const before = await recordsOf(store, service);
+  store.outage(true);
+  await clock.advance(lostMs);
+  faulty.tamper = () => [];
+  store.delete(service, name());
+  store.outage(false);
+  await clock.advance(0);
+  faulty.tamper = undefined;
+  await clock.advance(10_000);
+  expect([registration.state, drift()]).toEqual(["registered", [0]]);
+  if (withinMs === periodMs) {
+    await clock.advance(100_000);
+    expect(drift()).toEqual([0]);
+  }
+  await clock.advance(withinMs);
+  expect(await recordsOf(store, service)).toEqual(before);
+  expect([registration.state, drift()]).toEqual(["registered", [1]]);
+});
+
 it("ends with the last registration of the service", async () => {
   await registration.unregister();
   const reads = faulty.reads();
