@@ -77,6 +77,7 @@ export const conditions: readonly ContractCase[] = [
       });
       conflict(await bench.write([putInfo("i")], [info("")]));
       conflict(await bench.write([putInfo("i")], [host("1")]));
+      conflict(await bench.write([{ kind: "delete-host", id: "a" }], [host("1")]));
       applied(await bench.write([putInfo("i"), putHost("a", "1", session)]));
       applied(await bench.write([putInfo("i")], [info("i")]));
       applied(await bench.write([putHost("a", "2", session)], [info("i"), host("1")]));
@@ -97,7 +98,10 @@ export const conditions: readonly ContractCase[] = [
         await bench.write([putHost("a", "2", session)], [hostAt("a", revision)]),
       );
       assert.deepEqual([current.info, ...current.hosts], [undefined]);
+      applied(await bench.write([{ kind: "delete-host", id: "a" }], [hostAt("a", 0)]));
       applied(await bench.write([putHost("a", "2", session)], [hostAt("a", 0)]));
+      conflict(await bench.write([{ kind: "delete-host", id: "a" }], [hostAt("a", 0)]));
+      assert.deepEqual(inWords(await bench.read()), ["a=2"]);
     },
   },
   {

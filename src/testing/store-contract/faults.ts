@@ -166,7 +166,7 @@ export const faults: readonly ContractCase[] = [
     name: "a session outlives an outage shorter than its time; its remaining time says how long it can",
     needs: ["outage"],
     async run(bench) {
-      const session = await bench.session(20);
+      const session = await bench.session(10);
       applied(await bench.write([putHost("a", "1", session)]));
       await bench.subject.outage?.(true);
       const before = session.remainingMs;

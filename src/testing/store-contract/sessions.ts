@@ -42,6 +42,8 @@ export const sessions: readonly ContractCase[] = [
       const session = await bench.session(shortTtlSeconds);
       const watch = bench.watch((await bench.read()).revision + 1);
       const revision = applied(await bench.write([putHost("a", "1", session)]));
+      const remove = [{ kind: "delete-host", id: "a" }] as const;
+      conflict(await bench.write(remove, [hostAt("a", revision + 1)]));
       const { clock } = bench.store;
       const end = clock.now() + 2 * session.ttlSeconds * 1_000;
       await bench.until("its time has passed twice", () => {
