@@ -97,6 +97,7 @@ export class Poll {
       for (let again = false; ; again = true) {
         const authorization = await credentials.ready(signal);
         const endpoint = await endpoints.acquire(signal);
+        signal.throwIfAborted();
         try {
           await this.#attempt(endpoint, authorization);
           break;

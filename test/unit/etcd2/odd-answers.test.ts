@@ -1,0 +1,258 @@
+import { expect, test } from "vitest";
+import { isDiscoveryError } from "../../../src/errors.ts";
+import { isKeysError } from "../../../src/store/etcd2/keys-api.ts";
+import { clientOf, patiently, reasonOf, record } from "../../support/etcd2-client.ts";
+import { eventually } from "../../support/eventually.ts";
+import {
+  type HttpScript,
+  type ScriptedRequest,
+  ScriptedHttpServer,
+} from "../../support/scripted-http-server.ts";
+
+const get = { method: "GET", key: "/a" } as const;
+const put = { method: "PUT", key: "/a", parameters: { value: "v" } } as const;
+const shortly = { ...patiently, timeoutMs: 400 };
+const once = { ...shortly, repeatable: false };
+const headers = { "x-etcd-index": "7", "x-etcd-cluster-id": "c0ffee" };
+const node = { key: "/a", value: "v", modifiedIndex: 5, createdIndex: 5 };
+const serve = (request: ScriptedRequest): void =>
+  request.json(200, { action: "get", node }, headers);
+
+/** What has to be written to end a head that etcd would send. */
+const json = { "content-type": "application/json", ...headers };
+
+test.each<[string, HttpScript]>([
+  ["the page of a 404", ({ response }) => response.writeHead(404).end("404 page not found\n")],
+  ["a page", ({ response }) => response.writeHead(200, { "content-type": "text/html" }).end("<p>")],
+  ["JSON of something else", (request) => request.json(200, { health: "true" })],
+  ["JSON that is no object", (request) => request.json(200, null)],
+  ["a list", (request) => request.json(200, [])],
+  ["an empty answer", ({ response }) => response.writeHead(200).end()],
+  ["no content", ({ response }) => response.writeHead(204).end()],
+  ["another 404 in JSON", (request) => request.json(404, { message: "no such route" })],
+  ["a forbidden way", ({ response }) => response.writeHead(405).end("Method Not Allowed")],
+  [
+    "a redirect, which is not followed",
+    ({ response }) => response.writeHead(307, { location: "http://127.0.0.1:1/" }).end("<a>"),
+  ],
+  ["an action without a node", (request) => request.json(200, { action: "get" }, headers)],
+  [
+    "a node without an index",
+    (request) => request.json(200, { action: "get", node: { key: "/a" } }, headers),
+  ],
+  [
+    "an index that is no number",
+    (request) => request.json(200, { action: "get", node: { ...node, modifiedIndex: "5" } }),
+  ],
+  [
+    "a value that is no string",
+    (request) => request.json(200, { action: "get", node: { ...node, value: { a: 1 } } }),
+  ],
+  [
+    "nodes that are no list",
+    (request) => request.json(200, { action: "get", node: { ...node, nodes: { a: 1 } } }),
+  ],
+  [
+    "a node in a node that is none",
+    (request) => request.json(200, { action: "get", node: { ...node, nodes: [7] } }),
+  ],
+])("%s: one clear error, at once, and no loop", async (_what, script) => {
+  await using server = await ScriptedHttpServer.start(script);
+  await using client = clientOf([server.origin]);
+  const startedAt = performance.now();
+  const error = await reasonOf(client.call('read "/a"', get, patiently));
+  expect(performance.now() - startedAt).toBeLessThan(1_000);
+  expect(error).toMatchObject({ code: "UNAVAILABLE" });
+  expect(String(error)).toContain("does not serve etcd's v2 API");
+  expect(String(error)).toContain("--enable-v2");
+  expect(String(error)).toContain("api: 3");
+  expect(server.requests.length).toBeLessThanOrEqual(2);
+  for (let i = 0; i < 20; i += 1) await reasonOf(client.call('read "/a"', get, patiently));
+  expect(server.requests.length).toBeLessThan(12);
+  // A poll waits with the others.
+  using poll = record(client, { key: "/a", recursive: true, from: 1 });
+  await eventually(() => poll.ends.length === 1);
+  expect(poll.ends[0]).toMatchObject({ code: "UNAVAILABLE" });
+  expect(String(poll.ends[0])).toContain("--enable-v2");
+  expect(client.status).toMatchObject({ endpoint: undefined });
+  expect(client.status.failure?.message).toContain("--enable-v2");
+});
+
+test("etcd that was started again with the v2 API is used again", async () => {
+  await using server = await ScriptedHttpServer.start(({ response }) =>
+    response.writeHead(404).end("404 page not found\n"),
+  );
+  await using client = clientOf([server.origin]);
+  await reasonOf(client.reach(shortly));
+  server.script = serve;
+  await eventually(async () => (await client.call("read", get, shortly)).node.value === "v");
+  expect(client.status.endpoint).toBe(server.origin);
+});
+
+test.each<[string, HttpScript]>([
+  ["503", (request) => request.json(503, { message: "During election" })],
+  ["500", ({ response }) => response.writeHead(500).end("Internal Server Error")],
+  ["a gateway's page", ({ response }) => response.writeHead(502).end("<html>")],
+  ["too many requests", ({ response }) => response.writeHead(429).end()],
+  ["raft", (request) => request.json(500, { errorCode: 300, message: "Raft Internal Error" })],
+  ["election", (request) => request.json(500, { errorCode: 301, message: "Leader Elect" })],
+  ["a reset", (request) => request.reset()],
+  ["an end", ({ socket }) => socket.destroy()],
+  [
+    "an answer cut short",
+    ({ response, socket }) => {
+      response.writeHead(200, { ...json, "content-length": "200" });
+      response.write('{"action":"get"', () => socket.destroy());
+    },
+  ],
+  [
+    "chunks cut short",
+    ({ response, socket }) => {
+      response.writeHead(200, json);
+      response.write(JSON.stringify({ action: "get", node }), () => socket.destroy());
+    },
+  ],
+  ["no HTTP", ({ socket }) => socket.end("SSH-2.0-OpenSSH\r\n")],
+])("%s: another endpoint is asked, or it is unavailable", async (_what, script) => {
+  await using bad = await ScriptedHttpServer.start(script);
+  await using good = await ScriptedHttpServer.start(serve);
+  await using client = clientOf([bad.origin, good.origin]);
+  expect(await client.call("read", get, patiently)).toMatchObject({ node, index: 7 });
+  expect(bad.requests).toHaveLength(1);
+  expect(client.status).toMatchObject({ endpoint: good.origin, revision: 7 });
+  await using alone = clientOf([bad.origin]);
+  expect(await reasonOf(alone.call("read", get, shortly))).toMatchObject({
+    code: "UNAVAILABLE",
+    retryable: true,
+  });
+  // Whatever was sent may have had an effect, so that it is sent once.
+  const sent = bad.requests.length;
+  await using careful = clientOf([bad.origin, good.origin]);
+  expect(await reasonOf(careful.call("write", put, once))).toMatchObject({ code: "UNAVAILABLE" });
+  expect(bad.requests).toHaveLength(sent + 1);
+  expect(good.requests).toHaveLength(1);
+});
+
+test("silence: another endpoint is asked, or it is a timeout in time", async () => {
+  await using silent = await ScriptedHttpServer.start(() => {});
+  await using good = await ScriptedHttpServer.start(serve);
+  await using client = clientOf([silent.origin, good.origin]);
+  expect(await client.call("read", get, shortly)).toMatchObject({ node });
+  await using alone = clientOf([silent.origin]);
+  const startedAt = performance.now();
+  const error = await reasonOf(alone.call("read", get, shortly));
+  expect(performance.now() - startedAt).toBeLessThan(1_500);
+  expect(isDiscoveryError(error, "TIMEOUT")).toBe(true);
+  await eventually(() => silent.open === 0);
+});
+
+test("an answer that stops in the middle is silence, too", async () => {
+  await using server = await ScriptedHttpServer.start(({ response }) => {
+    response.writeHead(200, json);
+    response.write('{"action":');
+  });
+  await using client = clientOf([server.origin]);
+  expect(await reasonOf(client.call("read", get, shortly))).toMatchObject({ code: "TIMEOUT" });
+});
+
+test("what etcd says of the keys is told as it says it", async () => {
+  await using server = await ScriptedHttpServer.start((request) =>
+    request.json(412, { errorCode: 101, message: "Compare failed", cause: "[1 != 5]", index: 7 }),
+  );
+  await using client = clientOf([server.origin]);
+  const error = await reasonOf(client.call("write", put, once));
+  expect(isKeysError(error, 101)).toBe(true);
+  expect(error).toMatchObject({ errorCode: 101, index: 7 });
+  expect(String(error)).toContain("Compare failed: [1 != 5]");
+  expect(client.status.endpoint).toBe(server.origin);
+});
+
+test.each([107, 202, 209, 211])("code %d is an invalid argument", async (errorCode) => {
+  await using server = await ScriptedHttpServer.start((request) =>
+    request.json(400, { errorCode, message: "no", index: 0 }),
+  );
+  await using client = clientOf([server.origin]);
+  expect(await reasonOf(client.call("write", put, once))).toMatchObject({
+    code: "INVALID_ARGUMENT",
+  });
+});
+
+test("headers that something has left out are not needed", async () => {
+  await using server = await ScriptedHttpServer.start((request) =>
+    request.json(200, { action: "get", node, prevNode: null }),
+  );
+  await using client = clientOf([server.origin]);
+  expect(await client.call("read", get, patiently)).toEqual({ action: "get", node, index: 5 });
+  expect(client.status.revision).toBe(0);
+});
+
+test("an answer that is too large is refused, and ends its connection", async () => {
+  const mebibyte = Buffer.alloc(2 ** 20, " ");
+  await using server = await ScriptedHttpServer.start(({ response }) => {
+    response.writeHead(200, json);
+    const more = (): void => {
+      if (!response.destroyed) response.write(mebibyte, more);
+    };
+    more();
+  });
+  await using client = clientOf([server.origin]);
+  const error = await reasonOf(client.call("read", get, { ...patiently, timeoutMs: 30_000 }));
+  expect(error).toMatchObject({ code: "UNAVAILABLE" });
+  expect(String(error)).toContain("bytes");
+  await eventually(() => server.open === 0);
+});
+
+test("a kept connection that the server has given up is no failure for what may be repeated", async () => {
+  await using server = await ScriptedHttpServer.start(serve);
+  await using client = clientOf([server.origin]);
+  await client.call("read", get, patiently);
+  server.script = (request) => {
+    // Whatever comes on the first connection comes too late.
+    if (request.socket === server.sockets[0]) request.reset();
+    else serve(request);
+  };
+  const before = client.status;
+  expect(await client.call("read", get, patiently)).toMatchObject({ node });
+  expect(server.sockets).toHaveLength(2);
+  expect(client.status).toEqual({ ...before, answeredAt: client.status.answeredAt });
+  expect(client.status.failure).toBeUndefined();
+
+  server.script = (request) => request.reset();
+  const error = await reasonOf(client.call("write", put, once));
+  expect(error).toMatchObject({ code: "UNAVAILABLE", cause: { neverSent: false } });
+});
+
+test("one signal ends what it was given to, with its reason", async () => {
+  await using server = await ScriptedHttpServer.start(() => {});
+  await using client = clientOf([server.origin]);
+  const controller = new AbortController();
+  const { signal } = controller;
+  const calls = [
+    client.call("read", get, { ...patiently, signal }),
+    client.reach({ ...patiently, signal }),
+  ].map(reasonOf);
+  await eventually(() => server.requests.length === 2);
+  const reason = new Error("enough");
+  controller.abort(reason);
+  expect(await Promise.all(calls)).toEqual([reason, reason]);
+  await eventually(() => server.open === 0);
+});
+
+test("closing ends everything: calls with CLOSED, polls without a word", async () => {
+  await using server = await ScriptedHttpServer.start((request) => {
+    if (request.url.includes("wait=true")) request.response.writeHead(200, json).flushHeaders();
+  });
+  const client = clientOf([server.origin]);
+  const call = reasonOf(client.call("read", get, patiently));
+  using poll = record(client, { key: "/a", recursive: true, from: 1 });
+  await eventually(() => server.requests.length === 2 && poll.opened.length === 1);
+  await client.close();
+  expect(await call).toMatchObject({ code: "CLOSED" });
+  expect(poll.ends).toEqual([]);
+  await eventually(() => server.open === 0);
+  expect(await reasonOf(client.call("read", get, patiently))).toMatchObject({ code: "CLOSED" });
+  expect(await reasonOf(client.reach(patiently))).toMatchObject({ code: "CLOSED" });
+  using late = record(client, { key: "/a", recursive: true, from: 1 });
+  await client.close();
+  expect(late.ends).toEqual([]);
+});
