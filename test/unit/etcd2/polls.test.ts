@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { manualClock } from "../../../src/testing/index.ts";
 import { clientOf, patiently, reasonOf, record } from "../../support/etcd2-client.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type ScriptedRequest, ScriptedHttpServer } from "../../support/scripted-http-server.ts";
@@ -147,30 +148,43 @@ test("a poll that is closed is told nothing more, and its connection is gone", a
 
 test("an endpoint that accepts no poll in time is left", async () => {
   await using server = await ScriptedHttpServer.start(() => {});
-  await using client = clientOf([server.origin]);
+  const clock = manualClock();
+  await using client = clientOf([server.origin], { clock });
   using poll = record(client, { key: "/a", recursive: true, from: 8 });
+  await eventually(() => server.requests.length === 1);
+  await clock.advance(2_000);
   await eventually(() => poll.ends.length === 1);
   expect(poll.ends[0]).toMatchObject({ code: "TIMEOUT" });
   expect(client.status.failure).toBeDefined();
 });
 
+const questions = ({ requests }: ScriptedHttpServer): number =>
+  requests.filter(({ url }) => url === "/v2/members/leader").length;
+
 test("while there are polls alone, a member that falls silent is found out, and left", async () => {
   const { script } = polls();
   await using server = await ScriptedHttpServer.start(script);
-  await using client = clientOf([server.origin]);
+  const clock = manualClock();
+  await using client = clientOf([server.origin], { clock });
   using poll = record(client, { key: "/a", recursive: true, from: 8 });
   await eventually(() => poll.opened.length === 1);
+  await clock.advance(2_999);
+  expect(questions(server)).toBe(0);
   // It is asked for a sign of life, gives one, and is asked again.
-  const questions = () => server.requests.filter(({ url }) => url === "/v2/members/leader");
-  await eventually(() => questions().length === 1);
+  await clock.advance(1);
+  await eventually(() => client.status.answeredAt === 3_000);
+  expect(questions(server)).toBe(1);
   expect(poll.ends).toEqual([]);
   server.script = () => {};
-  const startedAt = performance.now();
-  await eventually(() => poll.ends.length === 1, 8_000);
-  expect(performance.now() - startedAt).toBeLessThan(6_000);
-  expect(questions()).toHaveLength(2);
+  await clock.advance(3_000);
+  await eventually(() => questions(server) === 2);
+  await clock.advance(999);
+  expect(poll.ends).toEqual([]);
+  await clock.advance(1);
+  await eventually(() => poll.ends.length === 1);
   expect(client.status.failure?.message).toContain("gave no answer within 1000 ms");
-}, 15_000);
+  expect(clock.timers).toBe(0);
+});
 
 test("a member that has lost its leader is left, though it keeps its polls", async () => {
   const { script } = polls();
@@ -178,25 +192,32 @@ test("a member that has lost its leader is left, though it keeps its polls", asy
     if (request.url === "/v2/members/leader") request.json(503, { message: "During election" });
     else script(request);
   });
-  await using client = clientOf([server.origin]);
+  const clock = manualClock();
+  await using client = clientOf([server.origin], { clock });
   using poll = record(client, { key: "/a", recursive: true, from: 8 });
+  await eventually(() => poll.opened.length === 1);
+  await clock.advance(3_000);
   await eventually(() => poll.ends.length === 1);
   expect(poll.ends[0]).toMatchObject({ code: "UNAVAILABLE" });
   expect(client.status.failure?.message).toContain("During election");
 });
 
-test("where nothing else is heard of a member, it is not asked while events come", async () => {
+test("a member is not asked for a sign of life while events come", async () => {
   const { script, open } = polls();
   await using server = await ScriptedHttpServer.start(script);
-  await using client = clientOf([server.origin]);
+  const clock = manualClock();
+  await using client = clientOf([server.origin], { clock });
   using poll = record(client, { key: "/a", recursive: true, from: 8 });
   await eventually(() => poll.opened.length === 1);
   for (let index = 8; index < 12; index += 1) {
-    await eventually(() => performance.now() - (client.status.answeredAt ?? 0) >= 1_000, 5_000, 20);
+    await clock.advance(2_000);
     open[0]?.response.write(eventAt(index));
     await eventually(() => poll.events.length === index - 7);
   }
   expect(server.requests).toHaveLength(1);
+  // Nobody has to be asked when nobody polls.
+  poll.close();
+  expect(clock.timers).toBe(0);
 });
 
 test("an index that went back, or another cluster, is told; a member that only lags is not", async () => {
