@@ -14,6 +14,7 @@ export {
 export {
   type SecondClient,
   type StoreContractOptions,
+  type StoreContractNeed,
   type StoreContractTest,
   type StoreUnderTest,
   storeContract,

@@ -6,11 +6,11 @@ import { faults } from "./store-contract/faults.ts";
 import { lifecycle } from "./store-contract/lifecycle.ts";
 import { reads } from "./store-contract/reads.ts";
 import { sessions } from "./store-contract/sessions.ts";
-import type { StoreUnderTest } from "./store-contract/subject.ts";
+import type { StoreContractNeed, StoreUnderTest } from "./store-contract/subject.ts";
 import { watches } from "./store-contract/watches.ts";
 import { writes } from "./store-contract/writes.ts";
 
-export type { SecondClient, StoreUnderTest } from "./store-contract/subject.ts";
+export type { SecondClient, StoreContractNeed, StoreUnderTest } from "./store-contract/subject.ts";
 
 export interface StoreContractOptions {
   /**
@@ -26,6 +26,9 @@ export interface StoreContractOptions {
 /** One test of the contract, for whatever test runner there is. */
 export interface StoreContractTest {
   readonly name: string;
+
+  /** The capabilities and the means without which it is reported as not tested. */
+  readonly needs: readonly StoreContractNeed[];
 
   /** Rejects with an `AssertionError` when the store breaks the contract. */
   readonly run: () => Promise<void>;
@@ -59,6 +62,7 @@ export function storeContract({
   ];
   return cases.map((contractCase) => ({
     name: contractCase.name,
+    needs: contractCase.needs ?? [],
     run: () => runCase(contractCase, open, report),
   }));
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll } from "vitest";
 import { type EtcdCluster, startEtcd, startProxy, type TcpProxy } from "../../src/testing/index.ts";
 import { etcd3UnderTest } from "../support/etcd3-contract.ts";
-import { testContract } from "../support/test-contract.ts";
+import { testContractAtOnce } from "../support/test-contract.ts";
 
 /**
  * The contract over a network that takes its time, all of it at once: what two clients do, and what
@@ -24,12 +24,8 @@ afterAll(async () => {
   await etcd.stop();
 });
 
-testContract(
-  async () => {
-    const ways = { near: near.endpoint, far: far.endpoint };
-    const { store, another, litter, roundTrips } = etcd3UnderTest(etcd, ways);
-    return { store, another, litter, roundTrips };
-  },
-  ["reasons", "outage", "wipe", "compact", "sessions", "revokeSessions"],
-  { concurrent: true },
-);
+testContractAtOnce(async () => {
+  const ways = { near: near.endpoint, far: far.endpoint };
+  const { store, another, litter, roundTrips } = etcd3UnderTest(etcd, ways);
+  return { store, another, litter, roundTrips };
+}, ["reasons", "outage", "wipe", "compact", "sessions", "revokeSessions"]);

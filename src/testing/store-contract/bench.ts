@@ -14,7 +14,7 @@ import type {
   WatchTarget,
   WriteResult,
 } from "../../store/store.ts";
-import type { Need, SecondClient, StoreUnderTest } from "./subject.ts";
+import type { StoreContractNeed, SecondClient, StoreUnderTest } from "./subject.ts";
 import { WatchRecorder } from "./watch-recorder.ts";
 
 /** Real time after which a condition that was waited for is taken never to come. */
@@ -26,7 +26,7 @@ export const options: CallOptions = { timeoutMs: 10_000 };
 /** One sentence of the contract and how to see that it is kept. */
 export interface ContractCase {
   readonly name: string;
-  readonly needs?: readonly Need[];
+  readonly needs?: readonly StoreContractNeed[];
   readonly run: (bench: Bench) => Promise<void>;
 }
 
@@ -103,7 +103,7 @@ export class Bench {
   }
 
   /** The first of the needs that cannot be met here. */
-  async missing(needs: readonly Need[]): Promise<Need | undefined> {
+  async missing(needs: readonly StoreContractNeed[]): Promise<StoreContractNeed | undefined> {
     for (const need of needs) {
       if (need === "kill") {
         if (!(await this.#canKill())) return need;

@@ -48,7 +48,7 @@ export interface StoreUnderTest {
 }
 
 /** Something that a part of the contract can only be tested with. */
-export type Need =
+export type StoreContractNeed =
   | "atomicWrites"
   | "oneRoundTrip"
   | "reasons"
