@@ -15,11 +15,6 @@ export class KeyTurns {
     return result;
   }
 
-  /** Resolves when all that was asked for so far for these keys is done. */
-  async idle(keys: Iterable<string>): Promise<void> {
-    await Promise.all(Array.from(keys, (key) => this.#last.get(key)));
-  }
-
   #forget(keys: readonly string[], done: Promise<void>): void {
     for (const key of keys) if (this.#last.get(key) === done) this.#last.delete(key);
   }

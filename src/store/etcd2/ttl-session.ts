@@ -31,14 +31,15 @@ export interface SessionOwner {
 
 /**
  * What v3 calls a lease, made of what v2 has: every record has a time of its own, and as long as this
- * session lives each is refreshed before it runs out. It has ended as soon as one may have run out.
+ * session lives each is refreshed before it runs out. A host that is gone all the same is put again;
+ * the session has ended when for its whole time etcd has granted nothing to any of them.
  */
 export class TtlSession implements Session, Holder {
   readonly ttlSeconds: number;
   readonly #owner: SessionOwner;
   readonly #ended = new AbortController();
 
-  /** The one whose time runs out first comes first. */
+  /** By their keys; the one that was refreshed longest ago comes first. */
   readonly #hosts = new Map<string, HeldHost>();
   readonly #refreshing = new Set<HeldHost>();
 
@@ -49,6 +50,9 @@ export class TtlSession implements Session, Holder {
   #stopExpiry: CancelTimer | undefined;
   #closing: Promise<void> | undefined;
   #failure: Error | undefined;
+
+  /** When the request was sent for which etcd last granted any of them its time. */
+  #grantedAt = -Infinity;
 
   constructor(owner: SessionOwner, ttlSeconds: number) {
     this.#owner = owner;
@@ -61,9 +65,8 @@ export class TtlSession implements Session, Holder {
 
   get remainingMs(): number {
     if (this.ended.aborted) return 0;
-    const first = this.#first;
-    if (first === undefined) return this.#ttlMs;
-    return Math.min(this.#ttlMs, Math.max(0, this.#expiresAt(first) - this.#owner.clock.now()));
+    if (this.#hosts.size === 0) return this.#ttlMs;
+    return Math.min(this.#ttlMs, Math.max(0, this.#expiresAt - this.#owner.clock.now()));
   }
 
   /** A host is about to be put under this session; the returned function says that it is settled. */
@@ -79,6 +82,7 @@ export class TtlSession implements Session, Holder {
   /** Keeps a host alive from now on. */
   hold(host: HeldHost): void {
     this.#hosts.set(host.key, host);
+    this.#grantedAt = Math.max(this.#grantedAt, host.renewedAt);
     this.#schedule();
   }
 
@@ -107,13 +111,8 @@ export class TtlSession implements Session, Holder {
     return this.ttlSeconds * 1_000;
   }
 
-  get #first(): HeldHost | undefined {
-    const [first] = this.#hosts.values();
-    return first;
-  }
-
-  #expiresAt(host: HeldHost): number {
-    return host.renewedAt + this.#ttlMs;
+  get #expiresAt(): number {
+    return this.#grantedAt + this.#ttlMs;
   }
 
   /** The next look at what is due, unless one is to come already. */
@@ -166,9 +165,10 @@ export class TtlSession implements Session, Holder {
     this.#retryAt.delete(host);
     const startedAt = clock.now();
     try {
-      const timeoutMs = Math.max(1, this.#expiresAt(host) - startedAt);
+      const timeoutMs = this.#ttlMs * (1 - refreshAfter);
       const held = await this.#owner.refresh(this, host, timeoutMs);
-      if (held) this.#failure = undefined;
+      this.#failure = undefined;
+      if (held) this.#grantedAt = Math.max(this.#grantedAt, startedAt);
       if (held && this.#hosts.get(host.key) === host) {
         host.renewedAt = startedAt;
         this.#hosts.delete(host.key);
@@ -185,17 +185,15 @@ export class TtlSession implements Session, Holder {
   }
 
   #watchExpiry(): void {
-    const first = this.#first;
-    if (this.#stopExpiry !== undefined || first === undefined) return;
+    if (this.#stopExpiry !== undefined || this.#hosts.size === 0) return;
     const { clock } = this.#owner;
     this.#stopExpiry = clock.setTimeout(
       () => {
         this.#stopExpiry = undefined;
-        const host = this.#first;
-        if (host === undefined || this.#expiresAt(host) > clock.now()) this.#schedule();
+        if (this.#hosts.size === 0 || this.#expiresAt > clock.now()) this.#schedule();
         else this.#runOut();
       },
-      Math.max(0, this.#expiresAt(first) - clock.now()),
+      Math.max(0, this.#expiresAt - clock.now()),
     );
   }
 

@@ -125,7 +125,7 @@ export class Writing {
     };
     for (const turn of [0, 1, 2]) {
       const outcomes = await allOf(
-        changes.map((change, at): Promise<Outcome> | undefined => {
+        changes.map(async (change, at): Promise<Outcome | undefined> => {
           if (order(change) !== turn) return undefined;
           const value = values[at] ?? "";
           return this.#records.change(service, change, value, guardOf(change), options);
@@ -193,7 +193,7 @@ function textName(record: RecordName): string {
 }
 
 /** Waits for all of them before it fails for one, so that none is still under way. */
-async function allOf<T>(promises: readonly (Promise<T> | undefined)[]): Promise<(T | undefined)[]> {
+async function allOf<T>(promises: readonly Promise<T>[]): Promise<T[]> {
   const outcomes = await Promise.allSettled(promises);
   return outcomes.map((outcome) => {
     if (outcome.status === "rejected") throw outcome.reason;
