@@ -26,12 +26,26 @@ const shortestPollMs = 100;
 /** A poll that lived this long was a success, so that the next failure starts a new series. */
 const lastingMs = 5_000;
 
+/** The index at which a poll tells only what is yet to come. */
+const fromNow = 0;
+
+/** So many events of the past in a row are caught up with by asking for the next; more may never end. */
+const fewEvents = 3;
+
+/** Whoever has been catching up for this long is told sooner by a listing. */
+const longestCatchUpMs = 1_000;
+
+/** How much may come meanwhile: as much as etcd itself keeps. */
+const mostHeldBack = 1_000;
+
 /**
  * What happens to one key, or below it: one poll of etcd after the other, for any number of
  * followers. It resumes from the index after the last event, so nothing is missed or told twice.
  *
  * A poll that streams tells every event that is yet to come, but of the past only the first: etcd
- * keeps its history apart. The index that a poll is answered at tells the past from the future.
+ * keeps its history apart. The index that a poll is answered at tells the past from the future. Where
+ * events come faster than polls are answered, one poll after the other would stay in the past for
+ * ever: so one streams from now on, whose events are held back while others ask for what lies between.
  */
 export class Feed {
   readonly #client: Client;
@@ -47,11 +61,15 @@ export class Feed {
   #next: number;
   #told = 0;
 
-  /** There is more of the past to be told, one event a poll. */
-  #behind = false;
+  /** How many events in a row were of the past. */
+  #behind = 0;
   #open = false;
   #ended = false;
   #poll: { close(): void } | undefined;
+
+  /** Asks for what came before `#poll` began, whose events are held back until that is told. */
+  #past: { close(): void } | undefined;
+  #heldBack: KeysAnswer[] | undefined;
   #cancelRetry: CancelTimer | undefined;
 
   constructor(options: {
@@ -106,32 +124,42 @@ export class Feed {
   #stop(): void {
     this.#ended = true;
     this.#cancelRetry?.();
-    this.#poll?.close();
+    this.#leave();
+  }
+
+  /** Nothing that is under way is heard any more. */
+  #leave(): void {
+    const polls = [this.#poll, this.#past];
+    this.#poll = undefined;
+    this.#past = undefined;
+    this.#heldBack = undefined;
+    for (const poll of polls) poll?.close();
   }
 
   #ask(): void {
     const askedAt = this.#clock.now();
-    const stream = !this.#behind;
+    const from = this.#behind < fewEvents ? this.#next : fromNow;
     let answeredAt = Infinity;
     let told = false;
     const poll = this.#client.poll(
-      { key: this.#key, recursive: true, from: this.#next, stream },
+      { key: this.#key, recursive: true, from },
       {
         opened: (index) => {
           answeredAt = index;
+          if (from === fromNow && index >= this.#next) {
+            this.#heldBack = [];
+            this.#catchUp(index, askedAt);
+          }
           this.#opened();
         },
         event: (answer) => {
           told = true;
-          this.#behind = answer.node.modifiedIndex <= answeredAt;
-          this.#event(answer);
-          if (this.#ended || this.#poll !== poll || !stream || !this.#behind) return;
-          poll.close();
-          this.#ask();
+          if (this.#heldBack === undefined) this.#present(answer, answeredAt);
+          else if (this.#heldBack.push(answer) > mostHeldBack) this.#giveUp();
         },
         ended: (error) => {
           if (this.#ended || this.#poll !== poll) return;
-          this.#poll = undefined;
+          this.#leave();
           if (this.#clock.now() - askedAt >= lastingMs) this.#backoff.reset();
           if (error !== undefined) this.#failed(error);
           else if (told || this.#clock.now() - askedAt >= shortestPollMs) this.#ask();
@@ -140,6 +168,57 @@ export class Feed {
       },
     );
     this.#poll = poll;
+  }
+
+  #present(answer: KeysAnswer, answeredAt: number): void {
+    const poll = this.#poll;
+    this.#behind = answer.node.modifiedIndex <= answeredAt ? this.#behind + 1 : 0;
+    this.#event(answer);
+    if (this.#ended || this.#poll !== poll || this.#behind === 0) return;
+    this.#leave();
+    this.#ask();
+  }
+
+  /** Tells what happened up to an index, one poll an event, and then what was held back. */
+  #catchUp(until: number, since: number): void {
+    if (this.#clock.now() - since > longestCatchUpMs) {
+      this.#giveUp();
+      return;
+    }
+    const poll = this.#client.poll(
+      { key: this.#key, recursive: true, from: this.#next, stream: false },
+      {
+        opened: () => {},
+        event: (answer) => {
+          poll.close();
+          this.#past = undefined;
+          // What is later comes by the stream.
+          if (answer.node.modifiedIndex <= until) this.#event(answer);
+          if (this.#ended) return;
+          if (answer.node.modifiedIndex < until) this.#catchUp(until, since);
+          else this.#caughtUp();
+        },
+        ended: (error) => {
+          if (this.#ended || this.#past !== poll) return;
+          this.#leave();
+          if (error === undefined) this.#retry();
+          else this.#failed(error);
+        },
+      },
+    );
+    this.#past = poll;
+  }
+
+  #caughtUp(): void {
+    const answers = this.#heldBack ?? [];
+    this.#heldBack = undefined;
+    this.#behind = 0;
+    for (const answer of answers) if (!this.#ended) this.#event(answer);
+  }
+
+  #giveUp(): void {
+    const message = `more happened to "${this.#key}" than can be told one after the other`;
+    this.end("compacted", new DiscoveryError("UNAVAILABLE", message));
   }
 
   #opened(): void {
