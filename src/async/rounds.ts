@@ -4,8 +4,8 @@ import type { Clock } from "./clock.ts";
 /** As long as it takes at least to put another history in the place of the one that was known. */
 const longMs = 3_000;
 
-/** Over how much time the rounds of many are spread that have found the same store again. */
-const spreadMs = 30_000;
+/** When the rounds of many come that have found the same store again: not while all catch up with it, and not all at once. */
+const soonMs = { earliest: 5_000, latest: 30_000 };
 
 /** When to look whether what is known is still so: every few minutes, and soon after contact was lost for long. */
 export class Rounds {
@@ -47,7 +47,8 @@ export class Rounds {
     const lostMs = now - (this.#lostAt ?? now);
     this.#lostAt = undefined;
     if (lostMs < longMs) return;
-    const soon = now + spreadMs * this.#random();
+    const { earliest, latest } = soonMs;
+    const soon = now + earliest + (latest - earliest) * this.#random();
     if (this.#due > now && this.#due < soon) return;
     this.#due = soon;
     this.#bell.ring();

@@ -47,7 +47,17 @@ it("come soon after contact was lost for long, and then as ever", async () => {
   await lose(3_000);
   rounds.found();
   await clock.advance(200_000);
-  expect(times).toEqual([18_000, 118_000]);
+  expect(times).toEqual([20_500, 120_500]);
+});
+
+it.each([
+  [0, 5_000],
+  [1, 30_000],
+])("are spread, so that those of many do not come at once: %d", async (chance, afterMs) => {
+  random = chance;
+  await lose(3_000);
+  await clock.advance(40_000);
+  expect(times).toEqual([3_000 + afterMs]);
 });
 
 it("are not put off by a later loss, nor by others that follow the same store", async () => {
@@ -60,7 +70,7 @@ it("are not put off by a later loss, nor by others that follow the same store", 
   rounds.found();
   rounds.found();
   await clock.advance(50_000);
-  expect(times).toEqual([18_000]);
+  expect(times).toEqual([20_500]);
 });
 
 it("are not changed by a short loss", async () => {
@@ -87,5 +97,5 @@ it("remember what happened while one was under way", async () => {
   let at = 0;
   void rounds.next(ending.signal).then(() => (at = clock.now()));
   await clock.advance(50_000);
-  expect(at).toBe(120_000);
+  expect(at).toBe(122_500);
 });
