@@ -99,13 +99,16 @@ describe.each(apis)("etcd v$api", (etcdApi) => {
       const registration = discovery.register(name, { ...host, public: true, password: "secret" });
       await registration.waitRegistration();
       const key = `${prefix}/services/${name}/${registration.uuid}`;
-      expect([...(await raw.list(`${prefix}/`)).keys()].sort()).toEqual(
-        [key, `${prefix}/services_infos/${name}`].sort(),
-      );
+      // What begins so is left out of listings by etcd's v2 API, unless it is asked for.
+      const hidden = api === 2 && name.startsWith("_");
+      if (!hidden) {
+        const keys = [...(await raw.list(`${prefix}/`)).keys()];
+        expect(keys.sort()).toEqual([key, `${prefix}/services_infos/${name}`].sort());
+      }
       expect((await discovery.get(name).one()).uuid).toBe(registration.uuid);
       expect((await discovery.get(name).service()).name).toBe(name);
       expect((await ups.next()).value?.uuid).toBe(registration.uuid);
-      expect(await discovery.services()).toEqual([name]);
+      expect(await discovery.services()).toEqual(hidden ? [] : [name]);
       await registration.unregister();
       expect(await raw.get(key)).toBeUndefined();
     });

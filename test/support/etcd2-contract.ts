@@ -7,10 +7,8 @@ import {
   type StoreUnderTest,
   type TcpProxy,
 } from "../../src/testing/index.ts";
+import { fillHistory } from "./apis.ts";
 import { RawEtcdV2 } from "./raw-etcd-v2.ts";
-
-/** How many events etcd keeps (etcd, Documentation/v2/api.md, "Watch from cleared event index"). */
-const history = 1_000;
 
 /** A store on etcd v2, with all that the contract needs to be done to that etcd. */
 export function etcd2UnderTest(
@@ -28,12 +26,7 @@ export function etcd2UnderTest(
       proxy.delay(delayMs);
       return { store: connect(proxy.endpoint), kill: () => proxy.refuse() };
     },
-    async compact() {
-      for (let written = 0; written < history; written += 50) {
-        const puts = Array.from({ length: 50 }, (_, index) => raw.put(`/elsewhere/${index}`, ""));
-        await Promise.all(puts);
-      }
-    },
+    compact: () => fillHistory(raw),
     wipe: () => etcd.wipe(),
     outage: (away) => (away ? etcd.kill() : etcd.restart()),
     async litter(service) {
