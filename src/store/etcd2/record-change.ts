@@ -11,6 +11,9 @@ import { TtlSession } from "./ttl-session.ts";
 /** How often a record that is changed or refreshed all the time is tried again. */
 const mostTries = 5;
 
+/** What etcd says of a key that has no record, for want of a key or because of what else lies there. */
+const noRecord = [errorCodes.notFound, errorCodes.notAFile, errorCodes.notADirectory];
+
 type Parameters = Readonly<Record<string, string>>;
 
 /** The record was not as a condition wants it. */
@@ -55,6 +58,7 @@ export class RecordChanges {
         return await this.#attempt(service, key, change, value, guard, options);
       } catch (error) {
         if (!isConflict(error)) throw error;
+        if (isKeysError(error, errorCodes.alreadyExists)) await this.#assertRecord(key, options);
         // A refresh of ours may have been on its way.
         if (tries === mostTries || this.#held.get(key) === undefined) return conflict;
         const { node } = await this.#reading.get(key, options);
@@ -96,7 +100,7 @@ export class RecordChanges {
       this.#held.release(key);
       return modifiedIndex;
     } catch (error) {
-      if (!isKeysError(error, errorCodes.notFound) || conditional) throw error;
+      if (!isKeysError(error, ...noRecord) || conditional) throw error;
       return error.index;
     }
   }
@@ -169,8 +173,25 @@ export class RecordChanges {
     const { method, key, parameters = {} } = request;
     const repeatable = !Object.keys(parameters).some((name) => name.startsWith("prev"));
     const what = `${method === "DELETE" ? "delete" : "write"} "${key}"`;
-    return (await this.#client.call(what, request, { ...options, repeatable })).node;
+    try {
+      return (await this.#client.call(what, request, { ...options, repeatable })).node;
+    } catch (cause) {
+      const isInTheWay = isKeysError(cause, errorCodes.notAFile, errorCodes.notADirectory);
+      throw isInTheWay && method === "PUT" ? inTheWay(key, cause.message, cause) : cause;
+    }
   }
+
+  /** etcd says of a directory, too, that it exists already. */
+  async #assertRecord(key: string, options: CallOptions): Promise<void> {
+    const { node } = await this.#reading.get(key, options);
+    if (node?.dir === true) throw inTheWay(key, "it is a directory");
+  }
+}
+
+/** Nothing can be written there before somebody has put it right. */
+function inTheWay(key: string, why: string, cause?: unknown): DiscoveryError {
+  const message = `etcd could not write "${key}": ${why}; delete what is in the way`;
+  return new DiscoveryError("UNAVAILABLE", message, { cause });
 }
 
 /** The record that a change is about. */
