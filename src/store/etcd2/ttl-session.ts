@@ -9,6 +9,9 @@ const refreshAfter = 0.6;
 /** Hosts that are due within this part of the time are refreshed together. */
 const together = 0.03;
 
+/** How many are refreshed at once, so that none waits in line while its time to be answered runs. */
+const mostAtOnce = 16;
+
 /** The shortest pause after a refresh that failed. */
 const shortestPauseMs = 50;
 
@@ -121,7 +124,8 @@ export class TtlSession implements Session, Holder {
     this.#watchExpiry();
     if (this.#stopSweep !== undefined) return;
     const due = this.#nextDue();
-    if (due === undefined) return;
+    // When one is done there is a place again, and another look.
+    if (due === undefined || this.#refreshing.size >= mostAtOnce) return;
     const { clock } = this.#owner;
     this.#stopSweep = clock.setTimeout(
       () => {
@@ -151,7 +155,8 @@ export class TtlSession implements Session, Holder {
 
   #sweep(): void {
     const until = this.#owner.clock.now() + this.#ttlMs * together;
-    for (const host of [...this.#hosts.values()]) {
+    for (const host of this.#hosts.values()) {
+      if (this.#refreshing.size >= mostAtOnce) break;
       if (this.#refreshing.has(host)) continue;
       if (this.#dueAt(host) <= until) void this.#refresh(host);
       else if (!this.#retryAt.has(host)) break;
