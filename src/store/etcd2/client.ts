@@ -2,6 +2,7 @@ import { underEither } from "../../async/abort.ts";
 import type { Clock } from "../../async/clock.ts";
 import { overdue } from "../../async/overdue.ts";
 import { DiscoveryError } from "../../errors.ts";
+import { Turnstile } from "../../async/turnstile.ts";
 import type { Logger } from "../../logger.ts";
 import { CallError } from "../etcd/call-error.ts";
 import { Cluster, type Mark } from "../etcd/cluster.ts";
@@ -11,7 +12,8 @@ import type { UserSource } from "../etcd/user.ts";
 import type { StoreStatus } from "../store.ts";
 import { headerOf } from "./answer-header.ts";
 import { type Authorization, Credentials } from "./credentials.ts";
-import { HttpChannel, type HttpCallOptions } from "./http-channel.ts";
+import { HttpChannel, type HttpCallOptions, mostCalls } from "./http-channel.ts";
+import { HttpError } from "./http-error.ts";
 import {
   errorCodes,
   isKeysError,
@@ -66,6 +68,7 @@ export class Client {
   readonly #credentials: Credentials;
   readonly #cluster: Cluster;
   readonly #watchdog: Watchdog;
+  readonly #turnstile = new Turnstile(mostCalls);
   readonly #polls = new Set<Poll>();
   #verifying = false;
   #closed = false;
@@ -91,26 +94,35 @@ export class Client {
    * @param what the request, for messages, such as `read "/services/demo"`
    */
   async call(what: string, request: KeysRequest, call: ClientCall): Promise<KeysAnswer> {
-    const { linearizable = false } = call;
     const deadline = this.#clock.now() + call.timeoutMs;
+    // Who waits in line has not begun: no endpoint is to be blamed for it.
+    return this.#inTime(what, call, (signal) =>
+      this.#turnstile.pass(signal, () => this.#call(what, request, call, deadline, signal)),
+    );
+  }
+
+  async #call(
+    what: string,
+    request: KeysRequest,
+    call: ClientCall,
+    deadline: number,
+    inTime: AbortSignal,
+  ): Promise<KeysAnswer> {
+    const { linearizable = false } = call;
     const byAll = request.method !== "GET" || linearizable;
     const quorum = request.method === "GET" && linearizable ? { quorum: "true" } : {};
     const sent = { ...request, parameters: { ...request.parameters, ...quorum } };
     for (let again = false; ; again = true) {
-      const authorization = await this.#inTime(call, deadline, (signal) =>
-        this.#credentials.ready(signal),
-      );
+      const authorization = await this.#credentials.ready(inTime);
       const mark = byAll ? this.#cluster.mark : undefined;
       try {
-        const timeoutMs = again ? deadline - this.#clock.now() : call.timeoutMs;
+        const timeoutMs = deadline - this.#clock.now();
         return await this.#failOver(what, { ...call, timeoutMs }, (channel, deadlineMs) =>
           this.#ask(channel, sent, { ...call, deadlineMs, authorization, mark }),
         );
       } catch (error) {
         if (!isKeysError(error, errorCodes.unauthorized)) throw error;
-        const next = await this.#inTime(call, deadline, (signal) =>
-          this.#credentials.refused(authorization, signal),
-        );
+        const next = await this.#credentials.refused(authorization, inTime);
         if (next === undefined || again) throw this.#credentials.error(authorization, what, error);
       }
     }
@@ -119,9 +131,14 @@ export class Client {
   /** Resolves when an endpoint serves the v2 API; it needs no rights. */
   async reach(options: ReachOptions): Promise<void> {
     const { signal } = options;
-    await this.#failOver("be reached", { ...options, repeatable: true }, (channel, deadlineMs) =>
-      askForLeader(channel, { signal, deadlineMs }),
-    );
+    const deadline = this.#clock.now() + options.timeoutMs;
+    const ask = (): Promise<unknown> => {
+      const call = { signal, timeoutMs: deadline - this.#clock.now(), repeatable: true };
+      return this.#failOver("be reached", call, (channel, deadlineMs) =>
+        askForLeader(channel, { signal, deadlineMs }),
+      );
+    };
+    await this.#inTime("be reached", options, (inTime) => this.#turnstile.pass(inTime, ask));
   }
 
   /**
@@ -210,19 +227,20 @@ export class Client {
     }
   }
 
-  /** Waits for credentials, but no longer than the call may take. */
+  /** Does something under a signal that aborts when the call may take no longer, too. */
   async #inTime<T>(
+    what: string,
     { signal, timeoutMs }: ReachOptions,
-    deadline: number,
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     if (this.#closed) throw closedError();
     const late = new AbortController();
     const tooLate = (): void => {
-      const message = `the function given as \`auth\` gave no answer within ${timeoutMs} ms`;
-      late.abort(new DiscoveryError("TIMEOUT", message));
+      const message = `no answer within ${timeoutMs} ms`;
+      const failure = new HttpError("silence", message, { neverSent: true });
+      late.abort(callerError(failure, what));
     };
-    const cancel = overdue(this.#clock, tooLate, deadline - this.#clock.now());
+    const cancel = overdue(this.#clock, tooLate, timeoutMs);
     try {
       return await underEither([signal, late.signal], work);
     } finally {

@@ -8,8 +8,8 @@ import { Exchange, type ExchangeObserver, type HttpRequest } from "./exchange.ts
 import { HttpError } from "./http-error.ts";
 import { SocketAgent } from "./socket-agent.ts";
 
-/** How many requests may be under way at once, polls not counted. */
-const mostSockets = 32;
+/** How many calls are made at once. */
+export const mostCalls = 32;
 
 /** The largest answer that is read. */
 export const mostBytes: number = 64 * 2 ** 20;
@@ -30,6 +30,9 @@ export interface HttpCallOptions {
   readonly repeatable: boolean;
 }
 
+/** A request on its way; see {@link Exchange}. */
+export type OpenExchange = Pick<Exchange, "neverSent" | "cancel">;
+
 /**
  * HTTP/1.1 to one endpoint. Every failure is an `HttpError`, but for an abort by the caller, which is
  * `signal.reason`. It connects when it is used, and reads the files of `tls` each time.
@@ -38,7 +41,7 @@ export class HttpChannel implements EndpointChannel {
   readonly origin: URL;
   readonly #clock: Clock;
   readonly #calls: SocketAgent;
-  readonly #polls: SocketAgent;
+  readonly #streams: SocketAgent;
   readonly #underWay = new Set<Exchange>();
   #closed = false;
 
@@ -49,50 +52,14 @@ export class HttpChannel implements EndpointChannel {
   }) {
     this.origin = new URL(options.origin);
     this.#clock = options.clock;
-    this.#calls = new SocketAgent(this.origin, options.tls, mostSockets);
-    this.#polls = new SocketAgent(this.origin, options.tls, Infinity);
+    // One more, so that a question for a sign of life need not wait for calls that hang.
+    this.#calls = new SocketAgent(this.origin, options.tls, mostCalls + 1);
+    this.#streams = new SocketAgent(this.origin, options.tls, Infinity);
   }
 
   /** One request, and the whole answer. */
   request(request: HttpRequest, options: HttpCallOptions): Promise<HttpAnswer> {
-    const deadline = this.#clock.now() + options.deadlineMs;
-    const again = (): Promise<HttpAnswer> => {
-      // What was kept along with it is not likely to be better.
-      this.#calls.dropIdle();
-      return this.#attempt(request, { ...options, deadlineMs: deadline - this.#clock.now() });
-    };
-    return this.#attempt(request, options, options.repeatable ? again : undefined);
-  }
-
-  /** One request on a connection that no call waits for; its answer may have no end. */
-  stream(request: HttpRequest, observer: ExchangeObserver): Exchange {
-    return this.#begin(this.#polls, request, observer);
-  }
-
-  disconnect(reason: Error): void {
-    for (const exchange of [...this.#underWay]) exchange.fail(reason);
-    void this.#drop();
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    for (const exchange of [...this.#underWay]) exchange.fail(new Error("the channel was closed"));
-    await this.#drop();
-    this.#calls.destroy();
-    this.#polls.destroy();
-  }
-
-  async #drop(): Promise<void> {
-    await Promise.all([this.#calls.drop(), this.#polls.drop()]);
-  }
-
-  /** @param again what to do if a kept connection had been given up by the other side */
-  #attempt(
-    request: HttpRequest,
-    options: HttpCallOptions,
-    again?: () => Promise<HttpAnswer>,
-  ): Promise<HttpAnswer> {
-    const { signal, deadlineMs } = options;
+    const { signal, deadlineMs, repeatable } = options;
     if (signal?.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
@@ -107,7 +74,7 @@ export class HttpChannel implements EndpointChannel {
         exchange.cancel();
         reject(reason);
       };
-      const exchange = this.#begin(this.#calls, request, {
+      const observer: ExchangeObserver = {
         head: (status, headers) => {
           head = { status, headers };
         },
@@ -122,12 +89,12 @@ export class HttpChannel implements EndpointChannel {
           over();
           resolve({ ...head, body: Buffer.concat(chunks).toString() });
         },
-        failed: (error, stale) => {
+        failed: (error) => {
           over();
-          if (stale && again !== undefined) resolve(again());
-          else reject(error);
+          reject(error);
         },
-      });
+      };
+      const exchange = this.#begin(this.#calls, request, observer, repeatable);
       const late = (): void => {
         const message = `${this.origin.origin} gave no answer within ${Math.round(deadlineMs)} ms`;
         giveUp(new HttpError("silence", message, { neverSent: exchange.neverSent }));
@@ -137,8 +104,57 @@ export class HttpChannel implements EndpointChannel {
     });
   }
 
+  /** One request that does no harm if it is sent twice, and whose answer may have no end. */
+  stream(request: HttpRequest, observer: ExchangeObserver): OpenExchange {
+    return this.#begin(this.#streams, request, observer, true);
+  }
+
+  disconnect(reason: Error): void {
+    for (const exchange of [...this.#underWay]) exchange.fail(reason);
+    void this.#drop();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const exchange of [...this.#underWay]) exchange.fail(new Error("the channel was closed"));
+    await this.#drop();
+    this.#calls.destroy();
+    this.#streams.destroy();
+  }
+
+  async #drop(): Promise<void> {
+    await Promise.all([this.#calls.drop(), this.#streams.drop()]);
+  }
+
+  /** Where a kept connection had been given up by the other side, a request that may be repeated is. */
+  #begin(
+    agent: SocketAgent,
+    request: HttpRequest,
+    observer: ExchangeObserver,
+    repeatable: boolean,
+  ): OpenExchange {
+    let exchange = this.#exchange(agent, request, {
+      ...observer,
+      failed: (error, stale) => {
+        if (!stale || !repeatable) {
+          observer.failed(error, stale);
+          return;
+        }
+        // What was kept along with it is not likely to be better.
+        agent.dropIdle();
+        exchange = this.#exchange(agent, request, observer);
+      },
+    });
+    return {
+      get neverSent() {
+        return exchange.neverSent;
+      },
+      cancel: () => exchange.cancel(),
+    };
+  }
+
   /** @throws HttpError once it is closed */
-  #begin(agent: SocketAgent, request: HttpRequest, observer: ExchangeObserver): Exchange {
+  #exchange(agent: SocketAgent, request: HttpRequest, observer: ExchangeObserver): Exchange {
     if (this.#closed) throw new HttpError("fault", "the channel is closed", { neverSent: true });
     const exchange: Exchange = new Exchange(agent, this.origin, request, observer, () =>
       this.#underWay.delete(exchange),
