@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Discovery, type Host, isDiscoveryError } from "../../src/index.ts";
 import { type EtcdCluster, startEtcd } from "../../src/testing/index.ts";
 import { eventually } from "../support/eventually.ts";
+import { recordingLogger } from "../support/recording-logger.ts";
 
 let etcd: EtcdCluster;
 
@@ -104,4 +105,26 @@ test("a name that etcd's v2 API hides is registered, found and followed, but not
   expect(await old.services()).toEqual(["seen"]);
   await registration.unregister();
   await eventually(async () => (await followed.next()).value?.type === "down");
+});
+
+test("an etcd that does not serve API 2 is an error with the remedy, and one line in the log", async () => {
+  await using plain = await startEtcd();
+  const logger = recordingLogger();
+  await using discovery = new Discovery({ endpoints: plain.endpoints, api: 2, logger });
+  const said = expect.stringMatching(/--enable-v2.*api: 3/) as string;
+  const unavailable = { code: "UNAVAILABLE", message: said };
+  await expect(discovery.get("api").one()).rejects.toMatchObject(unavailable);
+  await expect(discovery.services()).rejects.toMatchObject(unavailable);
+
+  const registration = discovery.register("api", host("here"));
+  await eventually(() => registration.lastError !== undefined);
+  expect(registration.lastError).toMatchObject(unavailable);
+  expect(registration.state).toBe("registering");
+  await eventually(() => logger.lines.some(({ level }) => level === "warn"));
+  // It goes on trying, without a word: somebody may start that etcd again with the flag.
+  const tries = () => logger.lines.length;
+  const sofar = tries();
+  await eventually(() => tries() > sofar + 2, 10_000, 20);
+  const warnings = logger.lines.filter(({ level }) => level === "warn");
+  expect(warnings).toMatchObject([{ fields: { error: said } }]);
 });
