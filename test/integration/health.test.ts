@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Discovery, type Health } from "../../src/index.ts";
-import { startEtcd, startProxy } from "../../src/testing/index.ts";
+import { startProxy } from "../../src/testing/index.ts";
+import { apis, seen } from "../support/apis.ts";
 import { eventually } from "../support/eventually.ts";
-import { RawEtcd } from "../support/raw-etcd.ts";
 
 const host = { privateHostname: "node.internal.dev", ports: { http: 80 } };
 
@@ -16,103 +16,112 @@ async function becomes(discovery: Discovery, health: object, withinMs = 10_000):
   }, withinMs);
 }
 
-test("shows the way to etcd: none yet, the one in use, why there is none, and the one that is back", async () => {
-  await using etcd = await startEtcd();
-  await using proxy = await startProxy(etcd.endpoint);
-  await using discovery = new Discovery({ endpoints: [proxy.endpoint], ttlSeconds: 2 });
-  expect(discovery.health()).toMatchObject({
-    etcd: { endpoint: undefined, lastAnswerMs: undefined, revision: 0, lastError: undefined },
-    lease: undefined,
-  });
-  expect(proxy.connections).toBe(0);
+describe.each(apis)("etcd v$api", (etcdApi) => {
+  const { api, start } = etcdApi;
 
-  const service = `service-${randomUUID()}`;
-  const registration = discovery.register(service, host);
-  const changes = discovery.changes(service);
-  await registration.waitRegistration();
-  const key = `/services/${service}/${registration.uuid}`;
-  const written = await new RawEtcd(etcd).get(key);
-  const good = await becomes(discovery, {
-    etcd: { endpoint: proxy.endpoint, lastError: undefined },
-    lease: { ttlSeconds: 2 },
-    registrations: [{ uuid: registration.uuid, state: "registered", lastError: undefined }],
-    services: [{ service, source: "live", ageMs: 0, hosts: 1, resyncs: 0, lastError: undefined }],
-  });
-  expect(good.etcd.revision).toBeGreaterThanOrEqual(written?.revision ?? Infinity);
-  expect(good.services[0]?.revision).toBeGreaterThanOrEqual(written?.revision ?? Infinity);
-  expect(good.lease?.remainingMs).toBeLessThanOrEqual(2_000);
+  test("shows the way to etcd: none yet, the one in use, why there is none, and the one that is back", async () => {
+    await using etcd = await start();
+    await using proxy = await startProxy(etcd.endpoint);
+    await using discovery = new Discovery({ api, endpoints: [proxy.endpoint], ttlSeconds: 2 });
+    expect(discovery.health()).toMatchObject({
+      etcd: { endpoint: undefined, lastAnswerMs: undefined, revision: 0, lastError: undefined },
+      lease: undefined,
+    });
+    expect(proxy.connections).toBe(0);
 
-  proxy.refuse();
-  const failed = {
-    code: "UNAVAILABLE",
-    message: expect.stringContaining(proxy.endpoint) as string,
-  };
-  const lost = await becomes(discovery, {
-    etcd: { endpoint: undefined, lastError: failed },
-    lease: undefined,
-    registrations: [{ state: "lost", lastError: { code: "UNAVAILABLE" } }],
-    services: [{ source: "stale", hosts: 1, lastError: { code: "UNAVAILABLE" } }],
-  });
-  expect(lost.etcd.lastAnswerMs).toBeGreaterThan(1_000);
-  expect(lost.services[0]?.ageMs).toBeGreaterThan(1_000);
-  expect(lost.etcd.revision).toBe(discovery.health().etcd.revision);
+    const service = `service-${randomUUID()}`;
+    const registration = discovery.register(service, host);
+    const changes = discovery.changes(service);
+    await registration.waitRegistration();
+    const key = `/services/${service}/${registration.uuid}`;
+    const written = seen(await etcdApi.raw(etcd).get(key));
+    const good = await becomes(discovery, {
+      etcd: { endpoint: proxy.endpoint, lastError: undefined },
+      lease: { ttlSeconds: 2 },
+      registrations: [{ uuid: registration.uuid, state: "registered", lastError: undefined }],
+      services: [{ service, source: "live", ageMs: 0, hosts: 1, resyncs: 0, lastError: undefined }],
+    });
+    expect(good.etcd.revision).toBeGreaterThanOrEqual(written?.revision ?? Infinity);
+    expect(good.services[0]?.revision).toBeGreaterThanOrEqual(written?.revision ?? Infinity);
+    expect(good.lease?.remainingMs).toBeLessThanOrEqual(2_000);
 
-  proxy.heal();
-  const back = await becomes(discovery, {
-    etcd: { endpoint: proxy.endpoint, lastError: undefined },
-    registrations: [{ state: "registered", lastError: undefined }],
-    services: [{ source: "live", ageMs: 0, hosts: 1, lastError: undefined }],
-  });
-  expect(back.etcd.revision).toBeGreaterThan(good.etcd.revision);
-  await changes.return?.();
-  await discovery.close();
-  const closed = discovery.health();
-  expect(closed).toMatchObject({ lease: undefined, registrations: [], services: [] });
-  expect(closed.etcd.endpoint).toBeUndefined();
-});
+    proxy.refuse();
+    const failed = {
+      code: "UNAVAILABLE",
+      message: expect.stringContaining(proxy.endpoint) as string,
+    };
+    const lost = await becomes(discovery, {
+      etcd: { endpoint: undefined, lastError: failed },
+      lease: undefined,
+      registrations: [{ state: "lost", lastError: { code: "UNAVAILABLE" } }],
+      services: [{ source: "stale", hosts: 1, lastError: { code: "UNAVAILABLE" } }],
+    });
+    expect(lost.etcd.lastAnswerMs).toBeGreaterThan(1_000);
+    expect(lost.services[0]?.ageMs).toBeGreaterThan(1_000);
+    expect(lost.etcd.revision).toBe(discovery.health().etcd.revision);
 
-test("counts the listings after a compaction, and costs next to nothing", async () => {
-  await using etcd = await startEtcd();
-  await using proxy = await startProxy(etcd.endpoint);
-  await using discovery = new Discovery({ endpoints: [proxy.endpoint] });
-  const service = `service-${randomUUID()}`;
-  const subscription = discovery.subscribe(service);
-  await subscription.waitReady();
-  await becomes(discovery, { services: [{ source: "live", resyncs: 0 }] });
-  proxy.refuse();
-  await becomes(discovery, { services: [{ source: "stale" }] });
-  const raw = new RawEtcd(etcd);
-  for (const id of ["a", "b"]) await raw.put(`/services/${service}/${id}`, "{}");
-  await etcd.compact();
-  proxy.heal();
-  await becomes(discovery, { services: [{ source: "live", resyncs: 1, driftRepaired: 0 }] });
-  const since = performance.now();
-  for (let call = 0; call < 1_000; call += 1) discovery.health();
-  expect((performance.now() - since) / 1_000).toBeLessThan(1);
-});
+    proxy.heal();
+    const back = await becomes(discovery, {
+      etcd: { endpoint: proxy.endpoint, lastError: undefined },
+      registrations: [{ state: "registered", lastError: undefined }],
+      services: [{ source: "live", ageMs: 0, hosts: 1, lastError: undefined }],
+    });
+    expect(back.etcd.revision).toBeGreaterThan(good.etcd.revision);
+    await changes.return?.();
+    await discovery.close();
+    const closed = discovery.health();
+    expect(closed).toMatchObject({ lease: undefined, registrations: [], services: [] });
+    expect(closed.etcd.endpoint).toBeUndefined();
+  });
 
-test("never carries what one signs in or serves with", async () => {
-  await using etcd = await startEtcd({ auth: { rootPassword: "root-secret" } });
-  const endpoints = etcd.endpoints;
-  const auth = { username: "root", password: "root-secret" };
-  await using right = new Discovery({ endpoints, auth });
-  await using wrong = new Discovery({ endpoints, auth: { ...auth, password: "wrong-secret" } });
-  const service = `service-${randomUUID()}`;
-  const own = { ...host, hostname: "x.dev", public: true, user: "admin", password: "own-secret" };
-  for (const discovery of [right, wrong]) {
-    discovery.register(service, own);
-    void discovery
-      .subscribe(service)
-      .waitReady()
-      .catch(() => {});
-  }
-  const good = await becomes(right, {
-    registrations: [{ state: "registered" }],
-    services: [{ source: "live", hosts: 1 }],
+  test("counts the listings after a compaction, and costs next to nothing", async () => {
+    await using etcd = await start();
+    await using proxy = await startProxy(etcd.endpoint);
+    await using discovery = new Discovery({ api, endpoints: [proxy.endpoint] });
+    const service = `service-${randomUUID()}`;
+    const subscription = discovery.subscribe(service);
+    await subscription.waitReady();
+    await becomes(discovery, { services: [{ source: "live", resyncs: 0 }] });
+    proxy.refuse();
+    await becomes(discovery, { services: [{ source: "stale" }] });
+    const raw = etcdApi.raw(etcd);
+    for (const id of ["a", "b"]) await raw.put(`/services/${service}/${id}`, "{}");
+    await etcdApi.forget(etcd);
+    proxy.heal();
+    await becomes(discovery, { services: [{ source: "live", resyncs: 1, driftRepaired: 0 }] });
+    const since = performance.now();
+    for (let call = 0; call < 1_000; call += 1) discovery.health();
+    expect((performance.now() - since) / 1_000).toBeLessThan(1);
   });
-  const bad = await becomes(wrong, {
-    registrations: [{ state: "registering", lastError: { code: "UNAUTHENTICATED" } }],
-    services: [{ source: "stale", lastError: { code: "UNAUTHENTICATED" } }],
+
+  test("never carries what one signs in or serves with", async () => {
+    await using etcd = await start();
+    await etcdApi.askForPasswords(etcd, { rootPassword: "root-secret" });
+    const endpoints = etcd.endpoints;
+    const auth = { username: "root", password: "root-secret" };
+    await using right = new Discovery({ api, endpoints, auth });
+    await using wrong = new Discovery({
+      api,
+      endpoints,
+      auth: { ...auth, password: "wrong-secret" },
+    });
+    const service = `service-${randomUUID()}`;
+    const own = { ...host, hostname: "x.dev", public: true, user: "admin", password: "own-secret" };
+    for (const discovery of [right, wrong]) {
+      discovery.register(service, own);
+      void discovery
+        .subscribe(service)
+        .waitReady()
+        .catch(() => {});
+    }
+    const good = await becomes(right, {
+      registrations: [{ state: "registered" }],
+      services: [{ source: "live", hosts: 1 }],
+    });
+    const bad = await becomes(wrong, {
+      registrations: [{ state: "registering", lastError: { code: "UNAUTHENTICATED" } }],
+      services: [{ source: "stale", lastError: { code: "UNAUTHENTICATED" } }],
+    });
+    expect(JSON.stringify([good, bad])).not.toMatch(/secret|admin/);
   });
-  expect(JSON.stringify([good, bad])).not.toMatch(/secret|admin/);
 });

@@ -1,4 +1,10 @@
-import { type EtcdCluster, startEtcd, type StartEtcdOptions } from "../../src/testing/index.ts";
+import {
+  type EtcdAuth,
+  type EtcdCluster,
+  startEtcd,
+  type StartEtcdOptions,
+} from "../../src/testing/index.ts";
+import { askForPasswordsV2 } from "./etcd2-auth.ts";
 import { RawEtcd, type RawRecord } from "./raw-etcd.ts";
 import { RawEtcdV2, type RawNode } from "./raw-etcd-v2.ts";
 import { watchers } from "./watchers.ts";
@@ -16,6 +22,9 @@ export interface EtcdApi {
   /** How many watches an etcd of one member has. A service that is followed takes two. */
   watchers(etcd: EtcdCluster): Promise<number>;
 
+  /** Asks for passwords from now on. */
+  askForPasswords(etcd: EtcdCluster, auth: EtcdAuth): Promise<void>;
+
   /** Makes etcd forget the past. */
   forget(etcd: EtcdCluster): Promise<void>;
 }
@@ -26,6 +35,7 @@ export const apis: readonly EtcdApi[] = [
     start: startEtcd,
     raw: (etcd) => new RawEtcd(etcd),
     watchers,
+    askForPasswords: (etcd, auth) => etcd.enableAuth(auth),
     forget: (etcd) => etcd.compact(),
   },
   {
@@ -37,6 +47,7 @@ export const apis: readonly EtcdApi[] = [
       const metrics = await (await fetch(`${endpoint}/metrics`)).text();
       return Number(/^etcd_debugging_store_watchers (\d+)$/m.exec(metrics)?.[1]);
     },
+    askForPasswords: async (etcd, auth) => void (await askForPasswordsV2(etcd, auth)),
     forget: (etcd) => fillHistory(new RawEtcdV2(etcd.endpoint)),
   },
 ];
