@@ -1,17 +1,21 @@
 import { systemClock } from "../async/clock.ts";
 import type { ConnectionOptions } from "../discovery-options.ts";
-import { Etcd2Store } from "./etcd2/etcd2-store.ts";
+import { DeferredStore } from "./deferred-store.ts";
+import { etcd2Capabilities } from "./etcd2/capabilities.ts";
 import { Etcd3Store } from "./etcd3/etcd3-store.ts";
 import { Http2Channel } from "./etcd3/http2-channel.ts";
 import { OlderRecords } from "./etcd3/older-records.ts";
 import type { Store } from "./store.ts";
 
-/** Makes the store that speaks to etcd. It connects when it is first used. */
+/** Makes the store that speaks to etcd. It connects when it is first used; the driver of v2 is not even loaded before. */
 export function openStore(options: ConnectionOptions): Store {
   const { api, endpoints, tls, auth, prefix, logger } = options;
   const clock = systemClock;
   if (api === 2) {
-    return new Etcd2Store({ addresses: endpoints, tls, user: auth, prefix, clock, logger });
+    return new DeferredStore(clock, etcd2Capabilities, async () => {
+      const { Etcd2Store } = await import("./etcd2/etcd2-store.ts");
+      return new Etcd2Store({ addresses: endpoints, tls, user: auth, prefix, clock, logger });
+    });
   }
   return new Etcd3Store({
     addresses: endpoints,

@@ -17,6 +17,7 @@ import type {
   Write,
   WriteResult,
 } from "../store.ts";
+import { etcd2Capabilities } from "./capabilities.ts";
 import { Client, type ClientOptions } from "./client.ts";
 import { Feeds } from "./feeds.ts";
 import { type HeldHost, HeldHosts } from "./held-hosts.ts";
@@ -35,11 +36,7 @@ const refreshTries = 3;
 
 /** The records on etcd v2, spoken to by its keys API over HTTP. */
 export class Etcd2Store implements Store, SessionOwner {
-  readonly capabilities: StoreCapabilities = {
-    atomicWrites: false,
-    oneRoundTrip: false,
-    reasons: true,
-  };
+  readonly capabilities: StoreCapabilities = etcd2Capabilities;
   readonly clock: Clock;
   readonly #logger: Logger;
   readonly #prefix: string;

@@ -4,7 +4,7 @@ import type { CallOptions, Session } from "../store.ts";
 import type { HeldHost, Holder } from "./held-hosts.ts";
 
 /** Which part of a host's time passes before it is asked for anew; the rest is for further tries. */
-const refreshAfter = 0.6;
+const refreshAfter = 0.7;
 
 /** Hosts that are due within this part of the time are refreshed together. */
 const together = 0.03;
