@@ -61,8 +61,8 @@ try {
     stdio: "inherit",
   });
 
-  // One file an entry, and one for what they share: Node takes longer to find a hundred small files
-  // than to run them.
+  // One file an entry, one for the driver that is loaded on demand, and one for whatever several of
+  // them share: Node takes longer to find a hundred small files than to run them.
   const bundle = await rolldown({
     input: Object.fromEntries(entries.map((entry) => [entry, join(root, "src", `${entry}.ts`)])),
     platform: "node",
@@ -76,7 +76,7 @@ try {
     format: "esm",
     sourcemap: true,
     entryFileNames: "[name].js",
-    chunkFileNames: "shared.js",
+    chunkFileNames: "[name].js",
   });
   await bundle.close();
   for (const path of reachable(entries.map((entry) => `${entry}.d.ts`))) {

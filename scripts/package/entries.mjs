@@ -42,7 +42,7 @@ export function disagreements(manifest, folder) {
     if (!/(\.js|\.js\.map|\.d\.ts|\/[^.]+)$/.test(target))
       found.push(`${target} has no business in dist`);
   }
-  const expected = ["CHANGELOG.md", "LICENSE", "README.md", "dist", "package.json"];
+  const expected = ["CHANGELOG.md", "LICENSE", "README.md", "dist", "docs", "package.json"];
   const shipped = readdirSync(folder).toSorted();
   for (const name of expected) if (!shipped.includes(name)) found.push(`${name} is missing`);
   for (const name of shipped)
