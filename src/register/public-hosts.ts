@@ -104,7 +104,9 @@ async function writeAll(
   const { context, service } = keeper;
   const [first = [], ...rest] = pieces(hosts, context.writeSize);
   const info = record && encodeInfo(record);
-  const result = await writePiece(context, service, first, { session, conditions, info });
+  keeper.writingInfo = info !== undefined;
+  const written = writePiece(context, service, first, { session, conditions, info });
+  const result = await written.finally(() => (keeper.writingInfo = false));
   if (!result.applied) {
     keeper.settle(result.current.info, result.current.revision);
     return false;
@@ -115,8 +117,7 @@ async function writeAll(
     for (const { entry } of hosts) entry.announces = false;
   }
   for (const { entry } of hosts) entry.infoDirty = false;
-  const written = keeper.info;
-  const later = written === undefined ? [] : [unchanged(written)];
+  const later = keeper.info === undefined ? [] : [unchanged(keeper.info)];
   let applied = true;
   await settled(
     rest.map(async (piece) => {

@@ -37,6 +37,9 @@ export class ServiceKeeper {
   /** What all public hosts of the service share, as far as it is known here. */
   credentials: Credentials | undefined;
 
+  /** The info is being written: news of it may be older than the answer, or be that of this very write. */
+  writingInfo = false;
+
   readonly #entries = new Map<string, Entry>();
   readonly #onEmpty: () => void;
   readonly #loop: ReconcileLoop;
@@ -183,6 +186,10 @@ export class ServiceKeeper {
     }
     const known = this.info;
     this.#settling.restart(revision, () => {
+      if (this.writingInfo) {
+        this.settle(stored, revision);
+        return;
+      }
       // Something newer may have been written, or read, meanwhile.
       const outdated = this.info !== known && (this.info?.revision ?? 0) >= revision;
       if (!outdated) this.see(stored, revision);

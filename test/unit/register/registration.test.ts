@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
 
 import { Discovery } from "../../../src/discovery.ts";
 import { encodeHost, encodeInfo } from "../../../src/model/record.ts";
+import type { Store } from "../../../src/store/store.ts";
 import { manualClock, memoryStore } from "../../../src/testing/index.ts";
 import { eventually } from "../../support/eventually.ts";
 import { recordsOf } from "../../support/records.ts";
@@ -25,6 +27,23 @@ const publicHost = (user: string, password: string, hostname = "public-domain.de
   user,
   password,
 });
+/** A store whose answers to writes come when their news has long been told and has come to rest. */
+function answersLate(store: Store): Store {
+  return new Proxy(store, {
+    get(target, name) {
+      if (name === "write") {
+        return async (...args: Parameters<Store["write"]>) => {
+          const result = await target.write(...args);
+          await sleep(200);
+          return result;
+        };
+      }
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === "function" ? (value.bind(target) as unknown) : value;
+    },
+  });
+}
+
 const privateHost = { privateHostname: "10.0.0.1", ports: { http: 80 } };
 
 describe("registering", () => {
@@ -309,6 +328,46 @@ describe("changing", () => {
       expect([info, ...hosts].map((record) => record?.password)).toEqual(Array(4).fill("rotated"));
       expect(told.toSorted()).toEqual(["three", "two"]);
     });
+  });
+
+  test("its caller is not told of a rotation whose answer comes long after the news of it", async () => {
+    const store = memoryStore();
+    const registration = discover({ store: answersLate(store) }).register(
+      "api",
+      publicHost("u", "p"),
+    );
+    await registration.waitRegistration();
+    const told: string[] = [];
+    registration.on("credentials", ({ password }) => told.push(password));
+    await registration.rotateCredentials({ user: "u", password: "1" });
+    await registration.rotateCredentials({ user: "u", password: "2" });
+    expect(registration.credentials().password).toBe("2");
+    expect(told).toEqual([]);
+  });
+
+  test("what others announce before a rotation is answered wins over it", async () => {
+    const store = memoryStore();
+    const registration = discover({ store: answersLate(store) }).register(
+      "api",
+      publicHost("u", "p"),
+    );
+    await registration.waitRegistration();
+    await registration.rotateCredentials({ user: "u", password: "1" });
+    const told: string[] = [];
+    registration.on("credentials", ({ password }) => told.push(password));
+    const rotated = registration.rotateCredentials({ user: "u", password: "mine" });
+    await eventually(async () => (await recordsOf(store, "api")).info?.password === "mine");
+    const newest = discover({ store }).register("api", publicHost("u", "newest"));
+    await Promise.all([rotated, newest.waitRegistration()]);
+    await eventually(async () => {
+      const { info, hosts } = await recordsOf(store, "api");
+      expect([info, ...hosts].map((record) => record?.password)).toEqual(Array(3).fill("newest"));
+    });
+    expect(told).toEqual(["newest"]);
+    expect(registration.credentials().password).toBe("newest");
+    await registration.update({ weight: 2 });
+    const { hosts } = await recordsOf(store, "api");
+    expect(hosts.map(({ password }) => password)).toEqual(["newest", "newest"]);
   });
 
   test("of several rotations at once the last one wins", async () => {
