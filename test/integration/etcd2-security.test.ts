@@ -179,9 +179,9 @@ describe("users", () => {
     await change("users/app", { user: "app", password: "new" });
     password = "new";
     using poll = record(client, { key: "/team", recursive: true, from: 1_000_000 });
-    await Promise.all(
-      Array.from({ length: 10 }, () => client.call("read", get("/team/a"), patiently)),
-    );
+    // Few, for etcd takes long to check a password.
+    const calls = [1, 2, 3].map(() => client.call("read", get("/team/a"), patiently));
+    await Promise.all(calls);
     await eventually(() => poll.opened.length === 1);
     expect(asked).toBe(2);
   });

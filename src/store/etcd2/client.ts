@@ -26,6 +26,9 @@ import { Poll, type PollObserver, type PollRequest } from "./poll.ts";
 import { callerError, endpointFailure, refusalOf } from "./status.ts";
 import { askForLeader, Watchdog } from "./watchdog.ts";
 
+/** How many calls are made at once with a password, which etcd takes some 60 ms of its processor to check, each time: more would only take longer. */
+const mostSignedCalls = 4;
+
 /** How long it may take to make sure that this is still the cluster that is known. */
 const verifyMs = 3_000;
 
@@ -68,7 +71,7 @@ export class Client {
   readonly #credentials: Credentials;
   readonly #cluster: Cluster;
   readonly #watchdog: Watchdog;
-  readonly #turnstile = new Turnstile(mostCalls);
+  readonly #turnstile: Turnstile;
   readonly #polls = new Set<Poll>();
   #verifying = false;
   #closed = false;
@@ -82,6 +85,7 @@ export class Client {
       connect: (origin) => new HttpChannel({ origin, tls, clock }),
       failure: endpointFailure,
     });
+    this.#turnstile = new Turnstile(options.user === undefined ? mostCalls : mostSignedCalls);
     this.#credentials = new Credentials(options.user, clock);
     this.#cluster = new Cluster(options.onReplaced);
     this.#watchdog = new Watchdog(this.#endpoints, clock);

@@ -15,8 +15,8 @@ import { decodeAnswer, encodeRequest } from "./keys-message.ts";
 import { callerError, notServed, refusalOf } from "./status.ts";
 import type { Watchdog } from "./watchdog.ts";
 
-/** How long etcd may take to accept a poll, which it does without waiting for anything. */
-const openMs = 2_000;
+/** How long etcd may take to accept a poll. It waits for nothing, but to check a password takes it long. */
+const openMs = 5_000;
 
 export interface PollRequest {
   readonly key: string;
@@ -150,10 +150,10 @@ export class Poll {
       let head = { status: 0, headers: {} as IncomingHttpHeaders };
       let accepted: ((line: string) => void) | undefined;
       let unread = "";
-      let unwatch: (() => void) | undefined;
+      const unwatch = this.#context.watchdog.watch(endpoint);
       const over = (): void => {
         cancelDeadline();
-        unwatch?.();
+        unwatch();
       };
       const giveUp = (error: unknown): void => {
         over();
@@ -171,7 +171,6 @@ export class Poll {
             giveUp(notServed(address, "the answer is not JSON"));
             return;
           }
-          unwatch = this.#context.watchdog.watch(endpoint);
           accepted = this.#accepted(endpoint, authorization, header);
         },
         data: (chunk) => {

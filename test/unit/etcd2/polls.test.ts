@@ -33,6 +33,9 @@ function polls(): { script: (request: ScriptedRequest) => void; open: ScriptedRe
   };
 }
 
+const questions = ({ requests }: ScriptedHttpServer): number =>
+  requests.filter(({ url }) => url === "/v2/members/leader").length;
+
 test("events come in order, wherever their lines are split", async () => {
   const { script, open } = polls();
   await using server = await ScriptedHttpServer.start(script);
@@ -152,14 +155,32 @@ test("an endpoint that accepts no poll in time is left", async () => {
   await using client = clientOf([server.origin], { clock });
   using poll = record(client, { key: "/a", recursive: true, from: 8 });
   await eventually(() => server.requests.length === 1);
-  await clock.advance(2_000);
+  await clock.advance(3_000);
+  // It may be the poll that takes long.
+  await eventually(() => questions(server) === 1);
+  expect(poll.ends).toEqual([]);
+  await clock.advance(1_000);
   await eventually(() => poll.ends.length === 1);
-  expect(poll.ends[0]).toMatchObject({ code: "TIMEOUT" });
+  expect(poll.ends[0]).toMatchObject({ code: "UNAVAILABLE" });
   expect(client.status.failure).toBeDefined();
 });
 
-const questions = ({ requests }: ScriptedHttpServer): number =>
-  requests.filter(({ url }) => url === "/v2/members/leader").length;
+test("a poll that is not accepted, by an endpoint that answers all else, is given up in the end", async () => {
+  await using server = await ScriptedHttpServer.start((request) => {
+    if (request.url === "/v2/members/leader") request.json(200, { id: "1" });
+  });
+  const clock = manualClock();
+  await using client = clientOf([server.origin], { clock });
+  using poll = record(client, { key: "/a", recursive: true, from: 8 });
+  await eventually(() => server.requests.length === 1);
+  await clock.advance(3_000);
+  await eventually(() => client.status.answeredAt === 3_000);
+  await clock.advance(2_000);
+  await eventually(() => poll.ends.length === 1);
+  expect(poll.ends[0]).toMatchObject({ code: "TIMEOUT" });
+  expect(client.status).toMatchObject({ endpoint: server.origin, failure: undefined });
+  expect(clock.timers).toBe(0);
+});
 
 test("while there are polls alone, a member that falls silent is found out, and left", async () => {
   const { script } = polls();
