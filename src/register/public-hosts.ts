@@ -1,5 +1,5 @@
 import { encodeInfo, infoOf, type InfoRecord } from "../model/record.ts";
-import type { Condition, Session } from "../store/store.ts";
+import type { Condition, Session, WriteResult } from "../store/store.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Entry } from "./entry.ts";
 import { type HostWrite, hostWrite, pieces, revisionOf, writePiece } from "./host-writes.ts";
@@ -50,7 +50,11 @@ export async function rotate(
 ): Promise<boolean> {
   if (!entry.registered || entry.ending) return entry.ending;
   const info = keeper.info ?? (await look(keeper));
-  const base = serves(info, undefined, [entry]) ? info.record : infoOf(entry.record);
+  const news = keeper.wanted(true).find((host) => host.registered && host.infoDirty);
+  const base =
+    news === undefined && serves(info, undefined, [entry])
+      ? info.record
+      : infoOf((news ?? entry).record);
   const { user, password } = credentials;
   const hosts = keeper
     .wanted(true)
@@ -104,9 +108,17 @@ async function writeAll(
   const { context, service } = keeper;
   const [first = [], ...rest] = pieces(hosts, context.writeSize);
   const info = record && encodeInfo(record);
+  const news = hosts.filter(({ entry }) => entry.infoDirty);
+  // What is updated from here on, by whoever is told that this one is registered say, is for the next.
+  for (const { entry } of news) entry.infoDirty = false;
   keeper.writingInfo = info !== undefined;
-  const written = writePiece(context, service, first, { session, conditions, info });
-  const result = await written.finally(() => (keeper.writingInfo = false));
+  let result: WriteResult | undefined;
+  try {
+    result = await writePiece(context, service, first, { session, conditions, info });
+  } finally {
+    keeper.writingInfo = false;
+    if (result?.applied !== true) for (const { entry } of news) entry.infoDirty = true;
+  }
   if (!result.applied) {
     keeper.settle(result.current.info, result.current.revision);
     return false;
@@ -116,7 +128,6 @@ async function writeAll(
     // All of them: whoever was not the newest has taken the newest credentials already.
     for (const { entry } of hosts) entry.announces = false;
   }
-  for (const { entry } of hosts) entry.infoDirty = false;
   const later = keeper.info === undefined ? [] : [unchanged(keeper.info)];
   let applied = true;
   await settled(

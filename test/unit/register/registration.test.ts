@@ -310,6 +310,21 @@ describe("changing", () => {
     expect(hosts).toMatchObject([{ uuid: registration.uuid, hostname: "new.dev" }]);
   });
 
+  test("an update made as soon as it is registered reaches the info too", async () => {
+    const store = memoryStore();
+    const registration = discover({ store }).register("api", publicHost("u", "p"));
+    const updated = new Promise<void>((resolve, reject) => {
+      registration.on("state", () => {
+        registration.update({ hostname: "new.dev" }).then(resolve, reject);
+      });
+    });
+    await updated;
+    await eventually(async () => {
+      const { info, hosts } = await recordsOf(store, "api");
+      expect([info, ...hosts]).toMatchObject([{ hostname: "new.dev" }, { hostname: "new.dev" }]);
+    });
+  });
+
   test("rotated credentials reach the info and all public hosts; the caller is not told", async () => {
     const store = memoryStore();
     const discovery = discover({ store });
