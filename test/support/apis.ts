@@ -4,8 +4,8 @@ import {
   startEtcd,
   type StartEtcdOptions,
 } from "../../src/testing/index.ts";
-import { askForPasswordsV2 } from "./etcd2-auth.ts";
-import { RawEtcd, type RawRecord } from "./raw-etcd.ts";
+import { askForPasswordsV2, type EtcdUsers } from "./etcd2-auth.ts";
+import { endOf, RawEtcd, type RawRecord } from "./raw-etcd.ts";
 import { RawEtcdV2, type RawNode } from "./raw-etcd-v2.ts";
 import { watchers } from "./watchers.ts";
 
@@ -16,14 +16,14 @@ export interface EtcdApi {
   /** Starts an etcd that serves it. */
   start(options?: StartEtcdOptions): Promise<EtcdCluster>;
 
-  /** The way to an etcd that asks for no password, by hand. */
-  raw(etcd: EtcdCluster): RawEtcd | RawEtcdV2;
+  /** The way to an etcd by hand, as root where it asks for a password. */
+  raw(etcd: EtcdCluster, rootPassword?: string): RawEtcd | RawEtcdV2;
 
   /** How many watches an etcd of one member has. A service that is followed takes two. */
   watchers(etcd: EtcdCluster): Promise<number>;
 
-  /** Asks for passwords from now on. */
-  askForPasswords(etcd: EtcdCluster, auth: EtcdAuth): Promise<void>;
+  /** Sets users up, and asks for passwords from now on. */
+  askForPasswords(etcd: EtcdCluster, auth: EtcdAuth): Promise<EtcdUsers>;
 
   /** Makes etcd forget the past. */
   forget(etcd: EtcdCluster): Promise<void>;
@@ -35,19 +35,31 @@ export const apis: readonly EtcdApi[] = [
     start: startEtcd,
     raw: (etcd) => new RawEtcd(etcd),
     watchers,
-    askForPasswords: (etcd, auth) => etcd.enableAuth(auth),
+    async askForPasswords(etcd, auth) {
+      await etcd.enableAuth(auth);
+      return {
+        changePassword: (user, password) => etcd.changePassword(user, password),
+        async allow({ name, permissions }) {
+          for (const { access, prefix } of permissions) {
+            const range = { key: btoa(prefix), range_end: btoa(endOf(prefix)) };
+            const perm = { permType: access.toUpperCase(), ...range };
+            await etcd.call("/v3/auth/role/grant", { name, perm });
+          }
+        },
+      };
+    },
     forget: (etcd) => etcd.compact(),
   },
   {
     api: 2,
     start: (options = {}) =>
       startEtcd({ ...options, args: ["--enable-v2", ...(options.args ?? [])] }),
-    raw: (etcd) => new RawEtcdV2(etcd.endpoint),
+    raw: ({ endpoint }, rootPassword) => new RawEtcdV2(endpoint, rootPassword),
     async watchers({ endpoint }) {
       const metrics = await (await fetch(`${endpoint}/metrics`)).text();
       return Number(/^etcd_debugging_store_watchers (\d+)$/m.exec(metrics)?.[1]);
     },
-    askForPasswords: async (etcd, auth) => void (await askForPasswordsV2(etcd, auth)),
+    askForPasswords: askForPasswordsV2,
     forget: (etcd) => fillHistory(new RawEtcdV2(etcd.endpoint)),
   },
 ];

@@ -1,17 +1,20 @@
 import type { EtcdAuth, EtcdCluster, EtcdRole } from "../../src/testing/index.ts";
 
-/** Who may do what by etcd's v2 API, which has users of its own (etcd, Documentation/v2/auth_api.md). */
-export interface EtcdUsersV2 {
+/** Who may do what on an etcd. */
+export interface EtcdUsers {
   /** Lets a role do more. */
   allow(role: EtcdRole): Promise<void>;
   changePassword(user: string, password: string): Promise<void>;
 }
 
-/** Sets users up and asks for passwords from now on; whoever gives none may do nothing. */
+/**
+ * Sets users up and asks for passwords from now on; whoever gives none may do nothing. The v2 API has
+ * users of its own (etcd, Documentation/v2/auth_api.md).
+ */
 export async function askForPasswordsV2(
   { endpoint }: Pick<EtcdCluster, "endpoint">,
   { rootPassword, roles = [], users = [] }: EtcdAuth,
-): Promise<EtcdUsersV2> {
+): Promise<EtcdUsers> {
   let authorization: string | undefined;
   const put = async (path: string, body: object): Promise<void> => {
     const response = await fetch(`${endpoint}/v2/auth/${path}`, {

@@ -50,7 +50,10 @@ export class RawEtcd {
 
   /** All keys that begin so, in their order. */
   async list(prefix: string): Promise<Map<string, RawRecord>> {
-    const { kvs = [] } = await this.#range({ key: base64(prefix), range_end: base64(end(prefix)) });
+    const { kvs = [] } = await this.#range({
+      key: base64(prefix),
+      range_end: base64(endOf(prefix)),
+    });
     return new Map(kvs.map((kv) => [text(kv.key), rawRecord(kv)]));
   }
 
@@ -64,7 +67,7 @@ export class RawEtcd {
 
   /** Deletes all keys that begin so, in one go. */
   async deletePrefix(prefix: string): Promise<void> {
-    const range = { key: base64(prefix), range_end: base64(end(prefix)) };
+    const range = { key: base64(prefix), range_end: base64(endOf(prefix)) };
     await this.#call("/v3/kv/deleterange", range);
   }
 
@@ -126,6 +129,6 @@ function text(encoded: string): string {
 }
 
 /** The first key after all that begin with `prefix`, which ends in ASCII. */
-function end(prefix: string): string {
+export function endOf(prefix: string): string {
   return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
 }
