@@ -1,6 +1,8 @@
 import { optionsBag } from "./arguments.ts";
 import { Discovery, type RegisterOptions } from "./discovery.ts";
 import type { HostEvent } from "./find/host-event.ts";
+import type { LiveOptions } from "./find/live/live-options.ts";
+import type { LivePool } from "./find/live/live-pool.ts";
 import type { FollowOptions, SubscribeOptions } from "./find/mirrors.ts";
 import type { Query, GetOptions } from "./find/query.ts";
 import type { Subscription } from "./find/subscription.ts";
@@ -61,4 +63,9 @@ export function subscribeNew(service: string, options?: SubscribeOptions): Subsc
 /** `subscribeDown` of the {@link defaultDiscovery}. */
 export function subscribeDown(service: string, options?: FollowOptions): Subscription<Host> {
   return defaultDiscovery().subscribeDown(service, options);
+}
+
+/** `live` of the {@link defaultDiscovery}. */
+export function live(service: string, options?: LiveOptions): LivePool {
+  return defaultDiscovery().live(service, options);
 }

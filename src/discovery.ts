@@ -7,6 +7,8 @@ import { type CheckedOptions, checkOptions, type DiscoveryOptions } from "./disc
 import { DiscoveryError } from "./errors.ts";
 import type { LookupContext } from "./find/lookup.ts";
 import type { HostEvent } from "./find/host-event.ts";
+import type { LiveOptions } from "./find/live/live-options.ts";
+import type { LivePool } from "./find/live/live-pool.ts";
 import { type FollowOptions, Mirrors, type SubscribeOptions } from "./find/mirrors.ts";
 import { Query, type GetOptions } from "./find/query.ts";
 import { listServices, type ServicesOptions } from "./find/services.ts";
@@ -125,6 +127,15 @@ export class Discovery implements AsyncDisposable {
   }
 
   /**
+   * The hosts of a service, kept in memory and up to date, to pick from without asking anybody and
+   * through any outage. It ends with its signal, by `close()`, or with the discovery. Throws
+   * `INVALID_ARGUMENT`, naming the field, and `CLOSED`.
+   */
+  live(service: string, options?: LiveOptions): LivePool {
+    return this.#mirrors.live(service, options);
+  }
+
+  /**
    * How it stands at this moment, with etcd, with its registrations and with what it follows. Asks
    * nobody, is never refused, and holds no secrets: for a page that people look at, or a metric. It
    * is no reason to end a process, since one that cannot reach etcd mends itself.
@@ -164,7 +175,7 @@ export class Discovery implements AsyncDisposable {
   async #close(): Promise<void> {
     for (const undo of this.#undoCloseOn) undo();
     this.#mirrors.close();
-    await this.#registrar.close();
+    await Promise.all([this.#registrar.close(), this.#mirrors.ended()]);
     if (!("store" in this.#options.place)) await this.#store.close();
   }
 

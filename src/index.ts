@@ -2,6 +2,7 @@ export {
   defaultDiscovery,
   get,
   getForShard,
+  live,
   register,
   subscribe,
   subscribeDown,
@@ -14,6 +15,20 @@ export { DiscoveryError, type DiscoveryErrorCode, isDiscoveryError } from "./err
 export type { Freshness } from "./find/freshness.ts";
 export type { DownReason, HostEvent } from "./find/host-event.ts";
 export type { HostPromise } from "./find/host-promise.ts";
+export { consistentHash, type ConsistentHashOptions } from "./find/live/consistent-hash.ts";
+export type { EjectionOptions } from "./find/live/ejections.ts";
+export type { HostFilter } from "./find/live/host-filter.ts";
+export type { HostUse } from "./find/live/host-use.ts";
+export { leastBusy } from "./find/live/least-busy.ts";
+export type { LiveOptions, Preference, Subset } from "./find/live/live-options.ts";
+export type { LivePool, LivePoolEvents } from "./find/live/live-pool.ts";
+export type { Outcome } from "./find/live/outcome.ts";
+export type { PickOptions, UseOptions } from "./find/live/pick-options.ts";
+export { random } from "./find/live/random.ts";
+export { roundRobin } from "./find/live/round-robin.ts";
+export type { Candidate, Picker, Strategy } from "./find/live/strategy.ts";
+export type { SuspectOptions } from "./find/live/suspects.ts";
+export { weighted } from "./find/live/weighted.ts";
 export type { LookupOptions } from "./find/lookup.ts";
 export type { FollowOptions, SubscribeOptions } from "./find/mirrors.ts";
 export type { Query, GetOptions } from "./find/query.ts";

@@ -9,6 +9,8 @@ import type { FindContext } from "./find-context.ts";
 import type { Follower } from "./follower.ts";
 import type { HostEvent } from "./host-event.ts";
 import type { Inbox } from "./inbox.ts";
+import { checkLiveOptions, type LiveOptions } from "./live/live-options.ts";
+import { LivePool } from "./live/live-pool.ts";
 import { Mirror } from "./mirror.ts";
 import type { Subscription } from "./subscription.ts";
 import { type ServiceView, ViewInbox } from "./view-inbox.ts";
@@ -31,6 +33,7 @@ export interface SubscribeOptions extends FollowOptions {
 export class Mirrors {
   readonly #context: FindContext;
   readonly #mirrors = new Map<string, Mirror>();
+  readonly #pools = new Set<LivePool>();
   #closed = false;
 
   constructor(context: FindContext) {
@@ -62,6 +65,25 @@ export class Mirrors {
     return this.#open(service, signalOf(options), new ViewInbox());
   }
 
+  /** The hosts of a service, kept in memory, to pick from. */
+  live(service: string, options?: LiveOptions | undefined): LivePool {
+    assertServiceName(service);
+    const settings = checkLiveOptions(options, this.#context.random);
+    this.#assertOpen(service);
+    const pool = new LivePool(service, settings, {
+      ...this.#context,
+      follow: (follower) => this.follow(service, follower),
+      ended: (ended) => void this.#pools.delete(ended),
+    });
+    this.#pools.add(pool);
+    return pool;
+  }
+
+  /** What is known of a service that is followed now. */
+  get(service: string): Mirror | undefined {
+    return this.#mirrors.get(service);
+  }
+
   /** Those that are followed now. */
   get all(): Iterable<Mirror> {
     return this.#mirrors.values();
@@ -87,6 +109,11 @@ export class Mirrors {
     this.#closed = true;
     for (const mirror of [...this.#mirrors.values()]) mirror.close();
     this.#mirrors.clear();
+  }
+
+  /** Resolves when nothing is under way any more of the pools that have ended. Never rejects. */
+  async ended(): Promise<void> {
+    await Promise.all(Array.from(this.#pools, (pool) => pool.close()));
   }
 
   #subscribe<T>(

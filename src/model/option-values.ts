@@ -67,12 +67,16 @@ export function readWeight(value: unknown, before: number | undefined): number |
 }
 
 /** Strings by name, made well-formed; `undefined` if there are none. */
-export function readMetadata(value: unknown, before: Strings | undefined): Strings | undefined {
+export function readMetadata(
+  value: unknown,
+  before: Strings | undefined,
+  field = "metadata",
+): Strings | undefined {
   if (value === undefined) return before;
   const metadata = frozenStrings(
-    readEntries("metadata", value, '{ version: "1.4.2" }').map(([name, text]) => [
+    readEntries(field, value, '{ version: "1.4.2" }').map(([name, text]) => [
       name.toWellFormed(),
-      readString(`metadata ${quote(name)}`, text ?? null, ""),
+      readString(`${field} ${quote(name)}`, text ?? null, ""),
     ]),
   );
   return isEmpty(metadata) ? undefined : metadata;

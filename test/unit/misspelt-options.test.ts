@@ -27,6 +27,7 @@ test.each<[string, (bag: object) => unknown]>([
   ["timeoutMS", (bag) => discovery.services(bag)],
   ["exisiting", (bag) => discovery.subscribe("api", bag)],
   ["Signal", (bag) => discovery.changes("api", bag)],
+  ["strateggy", (bag) => discovery.live("api", bag)],
   ["Signal", (bag) => discovery.subscribe("api").waitReady(bag)],
   ["Signal", (bag) => registration.waitRegistration(bag)],
   ["delay", (bag) => registration.drain(bag)],

@@ -1,0 +1,37 @@
+import type { Candidate, Picker, Strategy } from "./strategy.ts";
+
+/** Any host, each as likely as every other. */
+export function random(): Strategy {
+  return { picker: (draw) => new RandomPicker(draw) };
+}
+
+class RandomPicker implements Picker {
+  readonly #draw: () => number;
+  #candidates: readonly Candidate[] = [];
+
+  constructor(draw: () => number) {
+    this.#draw = draw;
+  }
+
+  update(candidates: readonly Candidate[]): void {
+    this.#candidates = candidates;
+  }
+
+  pick(_key: string | undefined, excluded: ReadonlySet<string> | undefined): number {
+    if (excluded === undefined) return Math.floor(this.#draw() * this.#candidates.length);
+    const free = freeOf(this.#candidates, excluded);
+    return free[Math.floor(this.#draw() * free.length)] ?? -1;
+  }
+}
+
+/** The indexes of those that are not excluded. */
+export function freeOf(
+  candidates: readonly Candidate[],
+  excluded: ReadonlySet<string>,
+): readonly number[] {
+  const free: number[] = [];
+  for (const [index, { host }] of candidates.entries()) {
+    if (!excluded.has(host.uuid)) free.push(index);
+  }
+  return free;
+}
