@@ -231,7 +231,7 @@ describe.each(apis)("etcd v$api", (etcdApi) => {
       const subscription = discovery.subscribe("api", { existing: true });
       await expect(subscription.waitReady()).rejects.toMatchObject({
         code: expect.stringMatching(refused) as string,
-        message: expect.stringMatching(/"\/services(_infos)?\/api/) as string,
+        message: expect.stringMatching(/\/services(_infos)?\/api/) as string,
       });
       await raw.put("/services/api/a", textOf(hostValue("api", "a")));
       await allow({ name: "reader", permissions: [{ access: "read", prefix: "/" }] });
