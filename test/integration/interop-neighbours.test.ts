@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Discovery, type HostEvent, type MalformedRecord } from "../../src/index.ts";
-import { type EtcdCluster, startEtcd } from "../../src/testing/index.ts";
+import { type EtcdCluster, startEtcd, startProxy } from "../../src/testing/index.ts";
 import { collect } from "../support/collect.ts";
 import { eventually } from "../support/eventually.ts";
 import { GoHost, GoSubscriber } from "../support/go-client.ts";
@@ -135,6 +135,21 @@ describe.concurrent("malformed neighbours", () => {
     expect(logger.text()).toContain(`/${service}/sub`);
     expect(states).toEqual([]);
     expect((await raw.get(key))?.createdIndex).toBe(before?.createdIndex);
+  });
+
+  test("that etcd hides from listings are not told of either, though its history has them", async () => {
+    const service = "hidden";
+    await using proxy = await startProxy(etcd.endpoint);
+    await using discovery = new Discovery({ api: 2, endpoints: [proxy.endpoint] });
+    const subscription = discovery.subscribe(service);
+    await subscription.waitReady();
+    const events = collect(subscription, show);
+    proxy.refuse();
+    await raw.put(`/services/${service}/_hidden`, '{"name":"stray","ports":{"http":"1"}}');
+    await using go = await new GoHost(raw, service, theirs).start();
+    proxy.heal();
+    await eventually(() => events.items.length > 0);
+    expect(events.items).toEqual([`up ${go.uuid}`]);
   });
 
   test("in the place of a good record leave what was known of it", async () => {
