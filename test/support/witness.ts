@@ -8,6 +8,7 @@ import type { EtcdCluster } from "../../src/testing/index.ts";
 import { collect } from "./collect.ts";
 import { eventually } from "./eventually.ts";
 import { RawEtcd } from "./raw-etcd.ts";
+import { RawEtcdV2 } from "./raw-etcd-v2.ts";
 
 /** Somebody who follows a service in both ways, and can tell whether what was promised was kept. */
 export interface Witness extends AsyncDisposable {
@@ -40,7 +41,7 @@ export interface Witness extends AsyncDisposable {
    * checks. A record on etcd that cannot be read says nothing. Returns how long it took, in
    * milliseconds.
    */
-  agrees(etcd: Pick<EtcdCluster, "call">, withinMs?: number): Promise<number>;
+  agrees(etcd: Pick<EtcdCluster, "call"> | RawEtcdV2, withinMs?: number): Promise<number>;
 }
 
 /** Follows a service from now on, until it is disposed of or the discovery is closed. */
@@ -92,7 +93,7 @@ export function witness(
     },
     async agrees(etcd, withinMs) {
       const since = performance.now();
-      const raw = new RawEtcd(etcd);
+      const raw = etcd instanceof RawEtcdV2 ? etcd : new RawEtcd(etcd);
       await eventually(async () => {
         expect(views.items.at(-1)?.freshness.source, "the views").toBe("live");
         const { hosts, unreadable } = await hostsOn(raw, service, prefix);
@@ -155,14 +156,14 @@ function assertFollows(view: ServiceView, before: ServiceView | undefined): void
 }
 
 async function hostsOn(
-  raw: RawEtcd,
+  raw: RawEtcd | RawEtcdV2,
   service: string,
   prefix: string,
 ): Promise<{ readonly hosts: HostRecord[]; readonly unreadable: ReadonlySet<string> }> {
   const start = hostsPrefix(prefix, service);
   const hosts: HostRecord[] = [];
   const unreadable = new Set<string>();
-  for (const [key, { value }] of await raw.list(start)) {
+  for (const [key, { value = "" }] of await raw.list(start)) {
     const id = key.slice(start.length);
     if (id === "" || id.includes("/")) continue;
     try {
@@ -174,7 +175,11 @@ async function hostsOn(
   return { hosts: byId(hosts), unreadable };
 }
 
-async function assertInfo(raw: RawEtcd, view: ServiceView | undefined, key: string): Promise<void> {
+async function assertInfo(
+  raw: RawEtcd | RawEtcdV2,
+  view: ServiceView | undefined,
+  key: string,
+): Promise<void> {
   const stored = await raw.get(key);
   if (stored === undefined) {
     expect(view?.info, "the info").toBeUndefined();
@@ -182,7 +187,7 @@ async function assertInfo(raw: RawEtcd, view: ServiceView | undefined, key: stri
   }
   let info;
   try {
-    info = decodeInfo(Buffer.from(stored.value), view?.info?.name ?? "");
+    info = decodeInfo(Buffer.from(stored.value ?? ""), view?.info?.name ?? "");
   } catch {
     return;
   }
