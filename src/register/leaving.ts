@@ -28,7 +28,8 @@ export async function takeOff(keeper: ServiceKeeper, leaving: readonly Entry[]):
 /** Unmarked is no harm: the record goes all the same, only its followers take it for expired. */
 async function mark({ context, service }: ServiceKeeper, leaving: readonly Entry[]): Promise<void> {
   const session = context.session();
-  if (session === undefined) return;
+  // Where the deletion itself tells why, nothing needs to be said before.
+  if (session === undefined || context.store.capabilities.reasons) return;
   for (const entry of leaving) entry.setDraining(true);
   const writes = leaving.map((entry) => hostWrite(entry));
   const marks = pieces(writes, context.writeSize).map((piece) => {

@@ -23,7 +23,9 @@ export async function writePrivateHosts(keeper: ServiceKeeper, session: Session)
   if (writer === undefined || newcomers.length === 0 || keeper.info?.record?.public !== true) {
     return;
   }
-  await replaceLeftInfo(keeper);
+  // Without transactions a public host of an older client, which writes the info before its own
+  // record or comes back without writing it at all, could be overlooked, and its service lose the info.
+  if (context.store.capabilities.atomicWrites) await replaceLeftInfo(keeper);
 
   async function writeMissingInfo({ context: { store, timeoutMs } }: ServiceKeeper): Promise<void> {
     if (writer === undefined) return;

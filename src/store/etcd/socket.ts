@@ -2,6 +2,9 @@ import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { type ChannelTls, tlsConnectOptions } from "./tls.ts";
 
+/** After so long in silence the system asks the other side for a sign of life, and ends a connection that has died without a word. */
+const keepAliveMs = 3_000;
+
 /**
  * Begins to connect to where `origin` points; the name is looked up, and the files of `tls` are
  * read, each time. The socket does not keep the process alive.
@@ -18,7 +21,7 @@ export function openSocket(
   const host = origin.hostname.replace(/^\[(.*)\]$/, "$1");
   const secure = origin.protocol === "https:";
   const port = Number(origin.port || (secure ? 443 : 80));
-  const target = { host, port, noDelay: true };
+  const target = { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs };
   const socket = secure
     ? connectTls({
         ...target,

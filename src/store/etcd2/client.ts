@@ -1,4 +1,4 @@
-import { underEither } from "../../async/abort.ts";
+import { onAbort } from "../../async/abort.ts";
 import type { Clock } from "../../async/clock.ts";
 import { overdue } from "../../async/overdue.ts";
 import { DiscoveryError } from "../../errors.ts";
@@ -12,7 +12,7 @@ import type { UserSource } from "../etcd/user.ts";
 import type { StoreStatus } from "../store.ts";
 import { headerOf } from "./answer-header.ts";
 import { type Authorization, Credentials } from "./credentials.ts";
-import { HttpChannel, type HttpCallOptions, mostCalls } from "./http-channel.ts";
+import { HttpChannel, type HttpCallOptions, mostCalls, mostUrgentCalls } from "./http-channel.ts";
 import { HttpError } from "./http-error.ts";
 import {
   errorCodes,
@@ -61,6 +61,12 @@ export interface ClientCall extends ReachOptions {
 
   /** Whether a GET is to be answered by all rather than by one member; every other request is. Default: false. */
   readonly linearizable?: boolean | undefined;
+
+  /** Whether it waits in a line of its own, whatever else is to be done; at most {@link mostUrgentCalls} at once. Default: false. */
+  readonly urgent?: boolean | undefined;
+
+  /** Told when each attempt begins, by the clock: waiting in line does not count. */
+  readonly onAttempt?: ((startedAt: number) => void) | undefined;
 }
 
 /** Requests to the cluster: fail-over, credentials, and an eye on whether it is still the same cluster. */
@@ -72,6 +78,7 @@ export class Client {
   readonly #cluster: Cluster;
   readonly #watchdog: Watchdog;
   readonly #turnstile: Turnstile;
+  readonly #urgent: Turnstile;
   readonly #polls = new Set<Poll>();
   #verifying = false;
   #closed = false;
@@ -85,7 +92,9 @@ export class Client {
       connect: (origin) => new HttpChannel({ origin, tls, clock }),
       failure: endpointFailure,
     });
-    this.#turnstile = new Turnstile(options.user === undefined ? mostCalls : mostSignedCalls);
+    const isSigned = options.user !== undefined;
+    this.#turnstile = new Turnstile(isSigned ? mostSignedCalls : mostCalls);
+    this.#urgent = new Turnstile(isSigned ? mostSignedCalls : mostUrgentCalls);
     this.#credentials = new Credentials(options.user, clock);
     this.#cluster = new Cluster(options.onReplaced);
     this.#watchdog = new Watchdog(this.#endpoints, clock);
@@ -100,8 +109,9 @@ export class Client {
   async call(what: string, request: KeysRequest, call: ClientCall): Promise<KeysAnswer> {
     const deadline = this.#clock.now() + call.timeoutMs;
     // Who waits in line has not begun: no endpoint is to be blamed for it.
+    const turnstile = call.urgent === true ? this.#urgent : this.#turnstile;
     return this.#inTime(what, call, (signal) =>
-      this.#turnstile.pass(signal, () => this.#call(what, request, call, deadline, signal)),
+      turnstile.pass(signal, () => this.#call(what, request, call, deadline, signal)),
     );
   }
 
@@ -121,6 +131,7 @@ export class Client {
       const mark = byAll ? this.#cluster.mark : undefined;
       try {
         const timeoutMs = deadline - this.#clock.now();
+        if (timeoutMs <= 0) throw this.#lateError(what, call.timeoutMs);
         return await this.#failOver(what, { ...call, timeoutMs }, (channel, deadlineMs) =>
           this.#ask(channel, sent, { ...call, deadlineMs, authorization, mark }),
         );
@@ -238,18 +249,26 @@ export class Client {
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     if (this.#closed) throw closedError();
-    const late = new AbortController();
-    const tooLate = (): void => {
-      const message = `no answer within ${timeoutMs} ms`;
-      const failure = new HttpError("silence", message, { neverSent: true });
-      late.abort(callerError(failure, what));
-    };
+    if (signal?.aborted) throw signal.reason;
+    const enough = new AbortController();
+    const tooLate = (): void => enough.abort(this.#lateError(what, timeoutMs));
     const cancel = overdue(this.#clock, tooLate, timeoutMs);
+    const forget = signal && onAbort(signal, () => enough.abort(signal.reason));
     try {
-      return await underEither([signal, late.signal], work);
+      return await work(enough.signal);
     } finally {
       cancel();
+      forget?.();
     }
+  }
+
+  /** There was no time left to ask anybody: because of what befell those who did, perhaps. */
+  #lateError(what: string, timeoutMs: number): Error {
+    const { failure } = this.#endpoints.status;
+    const known = failure instanceof CallError ? failure : undefined;
+    const message = known?.message ?? `no answer within ${timeoutMs} ms`;
+    const options = { cause: failure, neverSent: true };
+    return callerError(new HttpError(known?.blame ?? "silence", message, options), what);
   }
 }
 

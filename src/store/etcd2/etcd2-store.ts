@@ -26,6 +26,7 @@ import { Reading } from "./reading.ts";
 import { RecordChanges } from "./record-change.ts";
 import { ServiceWatch } from "./service-watch.ts";
 import { type SessionOwner, TtlSession } from "./ttl-session.ts";
+import { withDeadline } from "./with-deadline.ts";
 import { Writing } from "./writing.ts";
 
 /** How long deleting hosts may hold up `close()`; those that are not deleted by then run out. */
@@ -38,6 +39,7 @@ const refreshTries = 3;
 export class Etcd2Store implements Store, SessionOwner {
   readonly capabilities: StoreCapabilities = etcd2Capabilities;
   readonly clock: Clock;
+  readonly random: () => number;
   readonly #logger: Logger;
   readonly #prefix: string;
   readonly #client: Client;
@@ -53,10 +55,11 @@ export class Etcd2Store implements Store, SessionOwner {
   constructor(options: Omit<ClientOptions, "onReplaced"> & { readonly prefix: string }) {
     const { clock, logger, prefix } = options;
     this.clock = clock;
+    this.random = options.random ?? Math.random;
     this.#logger = logger;
     this.#prefix = prefix;
     this.#client = new Client({ ...options, onReplaced: (error) => this.#replaced(error) });
-    this.#reading = new Reading(this.#client, prefix, this.#held, logger);
+    this.#reading = new Reading(this.#client, clock, prefix, this.#held, logger);
     const records = new RecordChanges(this.#client, clock, prefix, this.#held, this.#reading);
     this.#writing = new Writing(clock, this.#held, this.#reading, records);
     this.#feeds = new Feeds(this.#client, clock, logger);
@@ -117,11 +120,17 @@ export class Etcd2Store implements Store, SessionOwner {
   }
 
   /** Asks for another full time for a host, and nothing else: no watcher is woken. */
-  async refresh(session: TtlSession, host: HeldHost, timeoutMs: number): Promise<boolean> {
+  async refresh(
+    session: TtlSession,
+    host: HeldHost,
+    timeoutMs: number,
+  ): Promise<number | undefined> {
     const { key } = host;
-    const deadline = this.clock.now() + timeoutMs;
-    const left = () => ({ timeoutMs: Math.max(1, deadline - this.clock.now()) });
+    const options = withDeadline(this.clock, { timeoutMs });
+    const again = (): Promise<number | undefined> =>
+      this.#writing.again(session, key, options.timeoutMs);
     for (let tries = 1; ; tries += 1) {
+      let sentAt = this.clock.now();
       const parameters = {
         ttl: String(session.ttlSeconds),
         refresh: "true",
@@ -129,22 +138,24 @@ export class Etcd2Store implements Store, SessionOwner {
       };
       const request = { method: "PUT", key, parameters } as const;
       try {
-        const call = { ...left(), repeatable: true };
-        const { node } = await this.#client.call(`refresh "${key}"`, request, call);
+        const { node } = await this.#client.call(`refresh "${key}"`, request, {
+          timeoutMs: options.timeoutMs,
+          repeatable: true,
+          urgent: true,
+          onAttempt: (startedAt) => (sentAt = startedAt),
+        });
         host.modifiedIndex = Math.max(host.modifiedIndex, node.modifiedIndex);
-        return true;
+        return sentAt;
       } catch (error) {
-        if (isKeysError(error, errorCodes.notFound)) {
-          return this.#writing.again(session, key, left().timeoutMs);
-        }
+        if (isKeysError(error, errorCodes.notFound)) return again();
         if (!isKeysError(error, errorCodes.compareFailed)) throw error;
-        const { node } = await this.#reading.get(key, left());
-        if (node === undefined) return this.#writing.again(session, key, left().timeoutMs);
-        if (this.#held.get(key) !== host) return false;
+        const { node } = await this.#reading.get(key, options);
+        if (node === undefined) return again();
+        if (this.#held.get(key) !== host) return undefined;
         if (!this.#held.moved(node)) {
           // Somebody else's record, which is left to whoever watches it.
           this.#held.release(key);
-          return false;
+          return undefined;
         }
         if (tries === refreshTries) throw error;
       }

@@ -26,6 +26,9 @@ const shortestPollMs = 100;
 /** A poll that lived this long was a success, so that the next failure starts a new series. */
 const lastingMs = 5_000;
 
+/** After this long newcomers get a poll of their own. */
+const longestSilenceMs = 5_000;
+
 /** The index at which a poll tells only what is yet to come. */
 const fromNow = 0;
 
@@ -33,7 +36,7 @@ const fromNow = 0;
 const fewEvents = 3;
 
 /** Whoever has been catching up for this long is told sooner by a listing. */
-const longestCatchUpMs = 1_000;
+const longestCatchUpMs = 5_000;
 
 /** How much may come meanwhile: as much as etcd itself keeps. */
 const mostHeldBack = 1_000;
@@ -56,6 +59,9 @@ export class Feed {
   readonly #followers = new Map<Follower, { opened: boolean }>();
   readonly #backoff = new Backoff({ maximumMs: 1_000 });
   readonly #start: number;
+
+  /** When anything last came. */
+  #heardAt: number;
 
   /** The first index that was not told of yet. */
   #next: number;
@@ -87,13 +93,18 @@ export class Feed {
     this.#logger = options.logger;
     this.#key = options.key;
     this.#start = options.from;
+    this.#heardAt = options.clock.now();
     this.#next = options.from;
     this.#onIdle = options.onIdle;
   }
 
-  /** Whether a follower from this index on would miss nothing. */
+  /**
+   * Whether a follower from this index on would miss nothing. One that comes because it has missed
+   * something is not to join a poll that may have died without a word.
+   */
   serves(from: number): boolean {
-    return !this.#ended && from >= this.#start && from > this.#told;
+    const silent = this.#clock.now() - this.#heardAt > longestSilenceMs;
+    return !this.#ended && !silent && from >= this.#start && from > this.#told;
   }
 
   add(follower: Follower): void {
@@ -146,6 +157,7 @@ export class Feed {
       {
         opened: (index) => {
           answeredAt = index;
+          this.#heardAt = this.#clock.now();
           if (from === fromNow && index >= this.#next) {
             this.#heldBack = [];
             this.#catchUp(index, askedAt);
@@ -154,6 +166,7 @@ export class Feed {
         },
         event: (answer) => {
           told = true;
+          this.#heardAt = this.#clock.now();
           if (this.#heldBack === undefined) this.#present(answer, answeredAt);
           else if (this.#heldBack.push(answer) > mostHeldBack) this.#giveUp();
         },
@@ -185,24 +198,26 @@ export class Feed {
       this.#giveUp();
       return;
     }
+    let told = 0;
     const poll = this.#client.poll(
       { key: this.#key, recursive: true, from: this.#next, stream: false },
       {
         opened: () => {},
         event: (answer) => {
-          poll.close();
-          this.#past = undefined;
+          told = answer.node.modifiedIndex;
           // What is later comes by the stream.
-          if (answer.node.modifiedIndex <= until) this.#event(answer);
-          if (this.#ended) return;
-          if (answer.node.modifiedIndex < until) this.#catchUp(until, since);
-          else this.#caughtUp();
+          if (told <= until) this.#event(answer);
         },
         ended: (error) => {
           if (this.#ended || this.#past !== poll) return;
-          this.#leave();
-          if (error === undefined) this.#retry();
-          else this.#failed(error);
+          this.#past = undefined;
+          if (told >= until) this.#caughtUp();
+          else if (told > 0) this.#catchUp(until, since);
+          else {
+            this.#leave();
+            if (error === undefined) this.#retry();
+            else this.#failed(error);
+          }
         },
       },
     );

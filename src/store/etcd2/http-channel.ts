@@ -11,6 +11,9 @@ import { SocketAgent } from "./socket-agent.ts";
 /** How many calls are made at once. */
 export const mostCalls = 32;
 
+/** How many more may be that wait for no others. */
+export const mostUrgentCalls = 16;
+
 /** The largest answer that is read. */
 export const mostBytes: number = 64 * 2 ** 20;
 
@@ -53,7 +56,7 @@ export class HttpChannel implements EndpointChannel {
     this.origin = new URL(options.origin);
     this.#clock = options.clock;
     // One more, so that a question for a sign of life need not wait for calls that hang.
-    this.#calls = new SocketAgent(this.origin, options.tls, mostCalls + 1);
+    this.#calls = new SocketAgent(this.origin, options.tls, mostCalls + mostUrgentCalls + 1);
     this.#streams = new SocketAgent(this.origin, options.tls, Infinity);
   }
 

@@ -12,7 +12,9 @@ export function encodeRequest(
   const { method, key, parameters = {} } = request;
   // A key may hold what ends a path, or a `%`; only its slashes are meant as such.
   const path = `/v2/keys${key.split("/").map(encodeURIComponent).join("/")}`;
-  const form = new URLSearchParams(parameters).toString();
+  const form = Object.entries(parameters)
+    .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
+    .join("&");
   if (method === "PUT") return { method, path, body: form, authorization };
   return { method, path: form === "" ? path : `${path}?${form}`, authorization };
 }

@@ -1,3 +1,4 @@
+import type { Clock } from "../../async/clock.ts";
 import type { Logger } from "../../logger.ts";
 import {
   hostKey,
@@ -13,6 +14,7 @@ import type { Client } from "./client.ts";
 import type { HeldHosts } from "./held-hosts.ts";
 import { errorCodes, isKeysError, type KeysNode } from "./keys-api.ts";
 import { StoredNode } from "./stored-node.ts";
+import { withDeadline } from "./with-deadline.ts";
 
 /** From this many hosts on, reading all of them takes less than asking for each. */
 const manyHosts = 8;
@@ -32,13 +34,15 @@ export interface NodeAnswer {
 /** Reads records by the keys API, linearizably. */
 export class Reading {
   readonly #client: Client;
+  readonly #clock: Clock;
   readonly #prefix: string;
   readonly #held: HeldHosts;
   readonly #logger: Logger;
   readonly #reported = new Set<string>();
 
-  constructor(client: Client, prefix: string, held: HeldHosts, logger: Logger) {
+  constructor(client: Client, clock: Clock, prefix: string, held: HeldHosts, logger: Logger) {
     this.#client = client;
+    this.#clock = clock;
     this.#prefix = prefix;
     this.#held = held;
     this.#logger = logger;
@@ -50,16 +54,17 @@ export class Reading {
    */
   async read(service: string, selection: Selection, options: CallOptions): Promise<Listing> {
     const { info, hosts } = selection;
-    const wanted = info || hosts.length === 0;
+    const left = withDeadline(this.#clock, options);
+    const isNothing = !info && hosts !== "all" && hosts.length === 0;
     const [infoAnswer, first] = await Promise.all([
-      wanted ? this.get(infoKey(this.#prefix, service), options) : undefined,
-      this.#hosts(service, hosts, options),
+      info || isNothing ? this.get(infoKey(this.#prefix, service), left) : undefined,
+      this.#hosts(service, hosts, left),
     ]);
     const node = infoAnswer?.node;
     let listed = first;
     for (let tries = 1; node !== undefined && tries < mostReadings; tries += 1) {
       if (node.modifiedIndex <= oldest(listed.answers)) break;
-      listed = await this.#hosts(service, hosts, options);
+      listed = await this.#hosts(service, hosts, left);
     }
     return {
       revision: Math.min(infoAnswer?.index ?? Infinity, oldest(listed.answers)),
@@ -105,7 +110,7 @@ export class Reading {
     hosts: Selection["hosts"],
     options: CallOptions,
   ): Promise<{ readonly answers: readonly NodeAnswer[]; readonly hosts: StoredRecord[] }> {
-    if (hosts.length === 0) return { answers: [], hosts: [] };
+    if (hosts !== "all" && hosts.length === 0) return { answers: [], hosts: [] };
     if (hosts !== "all" && hosts.length < manyHosts) {
       const answers = await Promise.all(
         sortedByBytes(hosts).map((id) => this.get(hostKey(this.#prefix, service, id), options)),

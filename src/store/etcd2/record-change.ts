@@ -76,9 +76,11 @@ export class RecordChanges {
     condition: Parameters,
     options: CallOptions,
   ): Promise<number> {
-    const renewedAt = this.#clock.now();
+    let renewedAt = this.#clock.now();
     const parameters = { value, ttl: String(session.ttlSeconds), ...condition };
-    const node = await this.#send({ method: "PUT", key, parameters }, options);
+    const node = await this.#send({ method: "PUT", key, parameters }, options, (startedAt) => {
+      renewedAt = startedAt;
+    });
     const { createdIndex, modifiedIndex } = node;
     if (session.ended.aborted) return modifiedIndex;
     const host = {
@@ -168,13 +170,22 @@ export class RecordChanges {
     return { prevIndex: String(this.#held.indexOf(key, guard.revision)) };
   }
 
-  /** What is unconditional may be sent twice; a condition would be at odds with its own first sending. */
-  async #send(request: KeysRequest, options: CallOptions): Promise<KeysNode> {
+  /**
+   * Only a DELETE may be sent twice: a PUT that was carried out late, after the second one, would
+   * bring back what was deleted or replaced meanwhile.
+   */
+  async #send(
+    request: KeysRequest,
+    { signal, timeoutMs }: CallOptions,
+    onAttempt?: (startedAt: number) => void,
+  ): Promise<KeysNode> {
     const { method, key, parameters = {} } = request;
-    const repeatable = !Object.keys(parameters).some((name) => name.startsWith("prev"));
+    const isConditional = Object.keys(parameters).some((name) => name.startsWith("prev"));
+    const repeatable = method === "DELETE" && !isConditional;
     const what = `${method === "DELETE" ? "delete" : "write"} "${key}"`;
     try {
-      return (await this.#client.call(what, request, { ...options, repeatable })).node;
+      const call = { signal, timeoutMs, repeatable, onAttempt };
+      return (await this.#client.call(what, request, call)).node;
     } catch (cause) {
       const isInTheWay = isKeysError(cause, errorCodes.notAFile, errorCodes.notADirectory);
       throw isInTheWay && method === "PUT" ? inTheWay(key, cause.message, cause) : cause;

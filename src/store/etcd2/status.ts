@@ -30,7 +30,10 @@ export function refusalOf(answer: HttpAnswer, address: string): KeysError | Http
   if (status >= 200 && status < 300) return undefined;
   const { errorCode, message, cause, index } = fieldsOf(parseJson(body));
   if (typeof errorCode === "number") {
-    const words = [message, cause].filter((word) => typeof word === "string" && word !== "");
+    // A comparison of values that failed shows both, and these hold passwords.
+    const showsValues = errorCode === errorCodes.compareFailed && !isOfIndexes(cause);
+    const told = showsValues ? [message] : [message, cause];
+    const words = told.filter((word) => typeof word === "string" && word !== "");
     const text = `${words.join(": ")} (${errorCode})`;
     const blame = blameOfCode[errorCode];
     if (blame !== undefined) return new HttpError(blame, text, { answered: true });
@@ -44,6 +47,10 @@ export function refusalOf(answer: HttpAnswer, address: string): KeysError | Http
   return new HttpError(blame, `${address} answered HTTP status ${status}${said}`, {
     answered: true,
   });
+}
+
+function isOfIndexes(cause: unknown): boolean {
+  return typeof cause === "string" && /^\[\d+ != \d+\]$/.test(cause);
 }
 
 /** The endpoint is there, but knows nothing of the v2 API: etcd from 3.6 on, and before that unless told otherwise. */

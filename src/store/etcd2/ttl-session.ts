@@ -1,4 +1,5 @@
 import type { CancelTimer, Clock } from "../../async/clock.ts";
+import { overdue } from "../../async/overdue.ts";
 import { DiscoveryError } from "../../errors.ts";
 import type { CallOptions, Session } from "../store.ts";
 import type { HeldHost, Holder } from "./held-hosts.ts";
@@ -6,10 +7,13 @@ import type { HeldHost, Holder } from "./held-hosts.ts";
 /** Which part of a host's time passes before it is asked for anew; the rest is for further tries. */
 const refreshAfter = 0.7;
 
+/** The first time it may be half of that, by lot: hosts that were put together are not to be due together for ever. */
+const firstRefreshAfter = 0.35;
+
 /** Hosts that are due within this part of the time are refreshed together. */
 const together = 0.03;
 
-/** How many are refreshed at once, so that none waits in line while its time to be answered runs. */
+/** How many are refreshed at once. */
 const mostAtOnce = 16;
 
 /** The shortest pause after a refresh that failed. */
@@ -19,17 +23,29 @@ const shortestPauseMs = 50;
 export interface SessionOwner {
   readonly clock: Clock;
 
+  /** From 0 to below 1. */
+  readonly random: () => number;
+
   /**
-   * Asks etcd for another full time for a host. Resolves with whether this session goes on holding
-   * it; rejects if there was no answer.
+   * Asks etcd for another full time for a host. Resolves with when the request was sent that was
+   * granted; undefined if this session does not hold the host any more. Rejects if there was no answer.
    */
-  refresh(session: TtlSession, host: HeldHost, timeoutMs: number): Promise<boolean>;
+  refresh(session: TtlSession, host: HeldHost, timeoutMs: number): Promise<number | undefined>;
 
   /** Deletes what was put, or is about to be put, under the session. Never rejects. */
   takeOff(keys: readonly string[], options: CallOptions): Promise<void>;
 
   /** The session has ended. */
   sessionEnded(session: TtlSession): void;
+}
+
+/** A host that lives by a session. */
+interface Kept {
+  readonly host: HeldHost;
+
+  /** When it is to be refreshed next. */
+  dueAt: number;
+  refreshing: boolean;
 }
 
 /**
@@ -42,14 +58,15 @@ export class TtlSession implements Session, Holder {
   readonly #owner: SessionOwner;
   readonly #ended = new AbortController();
 
-  /** By their keys; the one that was refreshed longest ago comes first. */
-  readonly #hosts = new Map<string, HeldHost>();
-  readonly #refreshing = new Set<HeldHost>();
+  /** By their keys. */
+  readonly #hosts = new Map<string, Kept>();
+  #refreshing = 0;
 
   /** Keys that are about to be put under it, and how often. */
   readonly #coming = new Map<string, number>();
-  readonly #retryAt = new Map<HeldHost, number>();
-  #stopSweep: CancelTimer | undefined;
+
+  /** The next look at what is due. */
+  #sweep: { readonly at: number; readonly cancel: CancelTimer } | undefined;
   #stopExpiry: CancelTimer | undefined;
   #closing: Promise<void> | undefined;
   #failure: Error | undefined;
@@ -84,19 +101,22 @@ export class TtlSession implements Session, Holder {
 
   /** Keeps a host alive from now on. */
   hold(host: HeldHost): void {
-    this.#hosts.set(host.key, host);
+    if (this.ended.aborted) return;
+    const part = firstRefreshAfter + (refreshAfter - firstRefreshAfter) * this.#owner.random();
+    const dueAt = host.renewedAt + this.#ttlMs * part;
+    this.#hosts.set(host.key, { host, dueAt, refreshing: false });
     this.#grantedAt = Math.max(this.#grantedAt, host.renewedAt);
-    this.#schedule();
+    this.#lookAt(dueAt);
+    this.#watchExpiry();
   }
 
   release(host: HeldHost): void {
-    if (this.#hosts.get(host.key) === host) this.#hosts.delete(host.key);
-    this.#retryAt.delete(host);
+    if (this.#hosts.get(host.key)?.host === host) this.#hosts.delete(host.key);
   }
 
   end(reason: DiscoveryError): void {
     if (this.ended.aborted) return;
-    this.#stopSweep?.();
+    this.#sweep?.cancel();
     this.#stopExpiry?.();
     this.#owner.sessionEnded(this);
     this.#ended.abort(reason);
@@ -118,88 +138,67 @@ export class TtlSession implements Session, Holder {
     return this.#grantedAt + this.#ttlMs;
   }
 
-  /** The next look at what is due, unless one is to come already. */
-  #schedule(): void {
-    if (this.ended.aborted) return;
-    this.#watchExpiry();
-    if (this.#stopSweep !== undefined) return;
-    const due = this.#nextDue();
-    // When one is done there is a place again, and another look.
-    if (due === undefined || this.#refreshing.size >= mostAtOnce) return;
+  /** Looks at what is due at that time, or sooner. */
+  #lookAt(at: number): void {
+    if (this.ended.aborted || (this.#sweep !== undefined && this.#sweep.at <= at)) return;
+    this.#sweep?.cancel();
     const { clock } = this.#owner;
-    this.#stopSweep = clock.setTimeout(
-      () => {
-        this.#stopSweep = undefined;
-        this.#sweep();
-      },
-      Math.max(0, due - clock.now()),
-    );
+    const look = (): void => {
+      this.#sweep = undefined;
+      this.#refreshDue();
+    };
+    this.#sweep = { at, cancel: clock.setTimeout(look, Math.max(0, at - clock.now())) };
   }
 
-  #dueAt(host: HeldHost): number {
-    return this.#retryAt.get(host) ?? host.renewedAt + this.#ttlMs * refreshAfter;
-  }
-
-  /** When the first that is not being refreshed has to be. */
-  #nextDue(): number | undefined {
-    let next: number | undefined;
-    for (const host of this.#hosts.values()) {
-      if (this.#refreshing.has(host)) continue;
-      const due = this.#dueAt(host);
-      if (next === undefined || due < next) next = due;
-      // From here on they were all renewed later, and have not failed since.
-      if (!this.#retryAt.has(host)) break;
-    }
-    return next;
-  }
-
-  #sweep(): void {
+  /** Those that are due, the most urgent first; when all places are taken, the rest when one is free again. */
+  #refreshDue(): void {
     const until = this.#owner.clock.now() + this.#ttlMs * together;
-    for (const host of this.#hosts.values()) {
-      if (this.#refreshing.size >= mostAtOnce) break;
-      if (this.#refreshing.has(host)) continue;
-      if (this.#dueAt(host) <= until) void this.#refresh(host);
-      else if (!this.#retryAt.has(host)) break;
+    let next = Infinity;
+    const due: Kept[] = [];
+    for (const kept of this.#hosts.values()) {
+      if (kept.refreshing) continue;
+      if (kept.dueAt <= until) due.push(kept);
+      else if (kept.dueAt < next) next = kept.dueAt;
     }
-    this.#schedule();
+    due.sort((one, other) => one.dueAt - other.dueAt);
+    for (const kept of due.slice(0, mostAtOnce - this.#refreshing)) void this.#refresh(kept);
+    if (next < Infinity) this.#lookAt(next);
   }
 
-  async #refresh(host: HeldHost): Promise<void> {
+  async #refresh(kept: Kept): Promise<void> {
     const { clock } = this.#owner;
-    this.#refreshing.add(host);
-    this.#retryAt.delete(host);
-    const startedAt = clock.now();
+    kept.refreshing = true;
+    this.#refreshing += 1;
     try {
       const timeoutMs = this.#ttlMs * (1 - refreshAfter);
-      const held = await this.#owner.refresh(this, host, timeoutMs);
+      const sentAt = await this.#owner.refresh(this, kept.host, timeoutMs);
       this.#failure = undefined;
-      if (held) this.#grantedAt = Math.max(this.#grantedAt, startedAt);
-      if (held && this.#hosts.get(host.key) === host) {
-        host.renewedAt = startedAt;
-        this.#hosts.delete(host.key);
-        this.#hosts.set(host.key, host);
+      if (sentAt !== undefined) {
+        kept.host.renewedAt = sentAt;
+        kept.dueAt = sentAt + this.#ttlMs * refreshAfter;
+        this.#grantedAt = Math.max(this.#grantedAt, sentAt);
       }
     } catch (error) {
       this.#failure = error as Error;
-      const pauseMs = Math.max(shortestPauseMs, this.#ttlMs * together);
-      if (this.#hosts.get(host.key) === host) this.#retryAt.set(host, clock.now() + pauseMs);
+      kept.dueAt = clock.now() + Math.max(shortestPauseMs, this.#ttlMs * together);
     } finally {
-      this.#refreshing.delete(host);
-      this.#schedule();
+      kept.refreshing = false;
+      this.#refreshing -= 1;
+      // There is a place again, too.
+      this.#lookAt(this.#refreshing === mostAtOnce - 1 ? clock.now() : kept.dueAt);
     }
   }
 
+  /** The time in which this process stood still counts: what it has not read may have been granted, or not. */
   #watchExpiry(): void {
-    if (this.#stopExpiry !== undefined || this.#hosts.size === 0) return;
+    if (this.#stopExpiry !== undefined || this.#hosts.size === 0 || this.ended.aborted) return;
     const { clock } = this.#owner;
-    this.#stopExpiry = clock.setTimeout(
-      () => {
-        this.#stopExpiry = undefined;
-        if (this.#hosts.size === 0 || this.#expiresAt > clock.now()) this.#schedule();
-        else this.#runOut();
-      },
-      Math.max(0, this.#expiresAt - clock.now()),
-    );
+    const look = (): void => {
+      this.#stopExpiry = undefined;
+      if (this.#hosts.size === 0 || this.#expiresAt > clock.now()) this.#watchExpiry();
+      else this.#runOut();
+    };
+    this.#stopExpiry = overdue(clock, look, Math.max(0, this.#expiresAt - clock.now()), false);
   }
 
   #runOut(): void {

@@ -13,16 +13,11 @@ import type {
 } from "../store.ts";
 import type { HeldHosts } from "./held-hosts.ts";
 import { KeyTurns } from "./key-turns.ts";
+import { isKeysError } from "./keys-api.ts";
 import type { Reading } from "./reading.ts";
-import {
-  conflict,
-  livingSession,
-  nameOf,
-  type Outcome,
-  type RecordChanges,
-  textOf,
-} from "./record-change.ts";
+import { conflict, livingSession, nameOf, type RecordChanges, textOf } from "./record-change.ts";
 import type { TtlSession } from "./ttl-session.ts";
+import { withDeadline } from "./with-deadline.ts";
 
 const maximumChanges = 60;
 
@@ -71,7 +66,10 @@ export class Writing {
         const leftMs = deadline - this.#clock.now();
         signal?.throwIfAborted();
         if (leftMs <= 0) throw late();
-        return this.#carryOut(write, values, { signal, timeoutMs: leftMs });
+        const left = withDeadline(this.#clock, { signal, timeoutMs: leftMs });
+        return this.#carryOut(write, values, left).catch((error: unknown) => {
+          throw asDiscoveryError(service, error);
+        });
       })
       .finally(() => {
         for (const settle of settled) settle();
@@ -80,15 +78,16 @@ export class Writing {
   }
 
   /**
-   * Puts a host that is gone although it is to live, if it still is. Returns whether it lives. By a
-   * plain `set`, since that is what tells older clients of a host that is there again.
+   * Puts a host that is gone although it is to live, if it still is. Returns when that was asked for;
+   * undefined if it was not. By a plain `set`, since that is what tells older clients of a host that
+   * is there again.
    */
-  again(session: TtlSession, key: string, timeoutMs: number): Promise<boolean> {
+  again(session: TtlSession, key: string, timeoutMs: number): Promise<number | undefined> {
     return this.#turns.take([key], async () => {
       const host = this.#held.get(key);
-      if (host === undefined || session.ended.aborted) return false;
+      if (host === undefined || session.ended.aborted) return undefined;
       await this.#records.putHost(session, key, host.value, {}, { timeoutMs });
-      return true;
+      return this.#held.get(key)?.renewedAt;
     });
   }
 
@@ -124,16 +123,15 @@ export class Writing {
       return change.kind === "put-info" ? 2 : 1;
     };
     for (const turn of [0, 1, 2]) {
+      const wanted = [...changes.entries()].filter(([, change]) => order(change) === turn);
       const outcomes = await allOf(
-        changes.map(async (change, at): Promise<Outcome | undefined> => {
-          if (order(change) !== turn) return undefined;
-          const value = values[at] ?? "";
-          return this.#records.change(service, change, value, guardOf(change), options);
-        }),
+        wanted.map(([at, change]) =>
+          this.#records.change(service, change, values[at] ?? "", guardOf(change), options),
+        ),
       );
-      for (const [at, outcome] of outcomes.entries()) {
+      for (const [index, outcome] of outcomes.entries()) {
         if (outcome === conflict) return { applied: false, current: await named() };
-        if (outcome !== undefined) revisions[at] = outcome;
+        revisions[wanted[index]?.[0] ?? 0] = outcome;
       }
     }
     return { applied: true, revision: Math.max(read, ...revisions), revisions };
@@ -190,6 +188,13 @@ function holds(condition: Condition, { info, hosts }: Listing): boolean {
 
 function textName(record: RecordName): string {
   return record.kind === "info" ? "" : record.id;
+}
+
+/** What etcd says of a key is no failure that callers know. */
+function asDiscoveryError(service: string, error: unknown): unknown {
+  if (!isKeysError(error)) return error;
+  const message = `writing ${service}: ${error.message}`;
+  return new DiscoveryError("UNAVAILABLE", message, { cause: error });
 }
 
 /** Waits for all of them before it fails for one, so that none is still under way. */
