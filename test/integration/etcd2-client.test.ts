@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { mostCalls, mostUrgentCalls } from "../../src/store/etcd2/http-channel.ts";
 import { isKeysError } from "../../src/store/etcd2/keys-api.ts";
 import { type EtcdCluster, startEtcd, startProxy } from "../../src/testing/index.ts";
 import { clientOf, patiently, reasonOf, record } from "../support/etcd2-client.ts";
@@ -106,12 +107,12 @@ describe("requests", () => {
     await Promise.all(puts);
     await eventually(() => poll.opened.length === 1);
     await client.call("read", get("/many/1"), patiently);
-    expect(proxy.connections).toBeLessThanOrEqual(33);
+    expect(proxy.connections).toBeLessThanOrEqual(mostCalls + mostUrgentCalls + 2);
     expect(holding()).toBeLessThanOrEqual(before);
     await client.close();
     await eventually(() => proxy.open === 0);
     expect(poll.ends).toEqual([]);
-  });
+  }, 60_000);
 });
 
 describe("polls", () => {
@@ -258,7 +259,8 @@ describe("where the v2 API is not served", () => {
     for (let i = 0; i < 3; i += 1) {
       const startedAt = performance.now();
       const error = await reasonOf(client.call('write "/x"', put("/x", "v"), patiently));
-      expect(performance.now() - startedAt).toBeLessThan(1_000);
+      // Not when its time is up.
+      expect(performance.now() - startedAt).toBeLessThan(5_000);
       expect(error).toMatchObject({ code: "UNAVAILABLE" });
       expect(String(error)).toContain(proxy.endpoint);
       expect(String(error)).toMatch(/--enable-v2.*3\.5.*api: 3/);

@@ -184,5 +184,5 @@ describe("users", () => {
     await Promise.all(calls);
     await eventually(() => poll.opened.length === 1);
     expect(asked).toBe(2);
-  });
+  }, 60_000);
 });

@@ -5,7 +5,7 @@ import type { KeysAnswer } from "../../src/store/etcd2/keys-api.ts";
 import type { PollRequest } from "../../src/store/etcd2/poll.ts";
 
 /** Options of a call that is expected to succeed. */
-export const patiently: ClientCall = { timeoutMs: 10_000, repeatable: true, linearizable: true };
+export const patiently: ClientCall = { timeoutMs: 30_000, repeatable: true, linearizable: true };
 
 /** A client of etcd's v2 API that is closed when its block is left. It begins with the first address. */
 export function clientOf(

@@ -61,7 +61,8 @@ test.each<[string, HttpScript]>([
   await using client = clientOf([server.origin]);
   const startedAt = performance.now();
   const error = await reasonOf(client.call('read "/a"', get, patiently));
-  expect(performance.now() - startedAt).toBeLessThan(1_000);
+  // Not when its time is up.
+  expect(performance.now() - startedAt).toBeLessThan(5_000);
   expect(error).toMatchObject({ code: "UNAVAILABLE" });
   expect(String(error)).toContain("does not serve etcd's v2 API");
   expect(String(error)).toContain("--enable-v2");
