@@ -50,14 +50,17 @@ const mostTurns = 65_536;
 /** However many hosts there are, the average one has that many turns, so that rounding does no harm. */
 const leastTurnsEach = 8;
 
+/** Its multiples, but for what is before the point, spread evenly however many there are. */
+const goldenRatio = (Math.sqrt(5) - 1) / 2;
+
 /** Leaves room for the index in the 53 bits of a number. */
 const indexRange = 2 ** 21;
 const momentRange = 2 ** 32;
 
 /**
  * Indexes of weights, each as often as its weight says relative to the others. Whoever has `w` turns
- * has them at (k + ½) / w of the way round, so that at any point of the way its turns so far are its
- * share of that way to within half a turn. ("Earliest deadline first", worked out once.)
+ * has one in each `w`th part of the way round ("earliest deadline first", worked out once), at a point
+ * of it that is another one for each, or all those of weight 1 would come in a row.
  */
 export function turnsOf(weights: readonly number[]): Uint32Array {
   const counts = turnCounts(weights);
@@ -66,8 +69,9 @@ export function turnsOf(weights: readonly number[]): Uint32Array {
   const moments = new Float64Array(total);
   let at = 0;
   for (const [index, count] of counts.entries()) {
+    const phase = (0.5 + index * goldenRatio) % 1;
     for (let turn = 0; turn < count; turn += 1) {
-      const moment = Math.floor(((turn + 0.5) / count) * momentRange);
+      const moment = Math.floor(((turn + phase) / count) * momentRange);
       moments[at] = moment * indexRange + index;
       at += 1;
     }
