@@ -54,11 +54,16 @@ export class BareV2 {
    * Follows a service by one long poll after the other; resolves when etcd has the first.
    *
    * @param {string} service
-   * @param {{ up: (event: Event) => void }} observer told of every event
+   * @param {{ up: () => void, down: () => void }} observer told of hosts that are new, or gone
    */
-  async follow(service, { up }) {
+  async follow(service, { up, down }) {
+    /** @param {Event} event */
+    const told = ({ action, prevNode }) => {
+      if (action === "set" && prevNode === undefined) up();
+      else if (action === "delete" || action === "expire") down();
+    };
     await new Promise((resolve, reject) => {
-      this.#follow(`/services/${service}`, up, () => resolve(undefined)).catch((error) => {
+      this.#follow(`/services/${service}`, told, () => resolve(undefined)).catch((error) => {
         if (!this.#closed) reject(error);
       });
     });

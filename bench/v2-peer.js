@@ -71,13 +71,8 @@ export class PeerV2 {
    * @param {string} service
    * @param {{ up: () => void, down: () => void }} observer
    */
-  async follow(service, { up, down }) {
-    await this.#http.follow(service, {
-      up: ({ action, prevNode }) => {
-        if (action === "set" && prevNode === undefined) up();
-        else if (action === "delete" || action === "expire") down();
-      },
-    });
+  follow(service, observer) {
+    return this.#http.follow(service, observer);
   }
 
   async close() {
