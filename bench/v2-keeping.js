@@ -5,7 +5,7 @@ import { atMost } from "./table.js";
 
 const hosts = 1_000;
 
-/** How often this package prolongs the life of a host whose TTL is 5 s. */
+/** How often this package prolongs the life of a host whose TTL is 5 s; a little sooner if others are due. */
 const intervalMs = 3_500;
 
 /** A whole number of these. */
@@ -26,8 +26,8 @@ export async function keptAlive({ etcd: { endpoint }, rounds }) {
   const peer = new Child("host-process.js", "v2-peer", [endpoint, "bench-v2-keep-peer", hosts]);
   try {
     await registered(ours);
-    // All are prolonged at about the same time, which is long after this.
-    await sleep(1_000);
+    // The first time is sooner, so that not all are due together for ever.
+    await sleep(intervalMs);
     const before = await requests(endpoint);
     await sleep(windowMs);
     const each = (await requests(endpoint)) - before;
@@ -44,7 +44,7 @@ export async function keptAlive({ etcd: { endpoint }, rounds }) {
       {
         measure: `requests for each of ${many} hosts in each interval`,
         ours: each / hosts / (windowMs / intervalMs),
-        goals: [atMost(1)],
+        goals: [atMost(1.05)],
       },
       {
         measure: `CPU time of a process that keeps ${many} hosts for a minute`,
