@@ -39,8 +39,7 @@ export function* groupsOf(
     yield well;
   }
   if (draining.length > 0) yield draining;
-  const suspected: Member[] = [];
-  for (const member of suspects) (member.out ? out : suspected).push(member);
+  const suspected = [...suspects];
   if (suspected.length > 0) yield suspected;
   if (out.length > 0) yield out;
 }

@@ -60,6 +60,9 @@ export interface EjectionContext {
   readonly logger: Logger;
   readonly service: string;
 
+  /** Whether it is one of the hosts that live; nothing is kept of the others. */
+  readonly lives: (member: Member) => boolean;
+
   /** How many hosts there are that may be picked unless they are ejected. */
   readonly eligible: () => number;
 
@@ -79,6 +82,7 @@ export class Ejections {
   /** Those that are `ejected` or `probed`. */
   readonly #out = new Set<Member>();
   #cancelTimer: CancelTimer = () => {};
+  #closed = false;
 
   constructor(settings: EjectionSettings, context: EjectionContext) {
     this.#settings = settings;
@@ -105,7 +109,7 @@ export class Ejections {
   /** A use has ended like this. */
   ended(member: Member, epoch: number, outcome: Outcome): void {
     const { health } = member;
-    if ((health?.epoch ?? 0) !== epoch) return;
+    if ((health?.epoch ?? 0) !== epoch || this.#closed || !this.#context.lives(member)) return;
     if (outcome === "succeeded") {
       if (health !== undefined) this.#recovered(member, health);
     } else if (outcome === "undecided") {
@@ -115,12 +119,14 @@ export class Ejections {
     }
   }
 
-  /** It is not in the pool any longer. */
+  /** It does not live any longer, as far as is known. */
   forget(member: Member): void {
+    member.health = undefined;
     if (this.#out.delete(member)) this.#arm();
   }
 
   close(): void {
+    this.#closed = true;
     this.#out.clear();
     this.#cancelTimer();
   }

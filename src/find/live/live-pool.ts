@@ -94,7 +94,11 @@ export class LivePool implements AsyncDisposable {
     this.#members = new Members(settings.filter, this.#suspects);
     this.#ejections =
       settings.ejection &&
-      new Ejections(settings.ejection, { ...shared, eligible: () => this.#members.eligible });
+      new Ejections(settings.ejection, {
+        ...shared,
+        eligible: () => this.#members.eligible,
+        lives: (member) => this.#members.has(member),
+      });
     this.#selection = new Selection({
       members: this.#members,
       rules: settings.rules,

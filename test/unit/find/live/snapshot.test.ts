@@ -1,0 +1,194 @@
+import { chmod, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { eventually } from "../../../support/eventually.ts";
+import { type TemporaryFolder, temporaryFolder } from "../../../support/temporary-folder.ts";
+import { putHost, service } from "../stage.ts";
+import { code, ids, type LiveStage, liveStage } from "./live-stage.ts";
+
+let folder: TemporaryFolder;
+let file: string;
+
+beforeEach(async () => {
+  folder = await temporaryFolder();
+  file = join(folder.path, "api.json");
+});
+
+afterEach(async () => {
+  vi.useRealTimers();
+  await folder[Symbol.asyncDispose]();
+});
+
+const written = async (): Promise<string[]> => {
+  const { hosts } = JSON.parse(await readFile(file, "utf8")) as { hosts: { uuid: string }[] };
+  return ids(hosts);
+};
+
+const warnings = (stage: LiveStage) =>
+  stage.log.filter((line) => line.startsWith("warn: the snap"));
+
+/** Leaves a file with the hosts a and b, as a process that ran a while ago. */
+async function leaveFile(): Promise<void> {
+  const stage = liveStage();
+  putHost(stage.store, "a", { password: "secret", user: "user", weight: 3, shard: "1" });
+  await stage.put("b");
+  const pool = await stage.ready({ snapshot: file });
+  await pool.close();
+}
+
+describe("the file", () => {
+  it("has all hosts of the service, is for its owner only, and is replaced as a whole", async () => {
+    const stage = liveStage();
+    putHost(stage.store, "a", { shard: "1" });
+    await stage.put("b");
+    await stage.ready({ snapshot: file, shard: "1" });
+    await stage.settle();
+    await eventually(async () => expect(await written()).toEqual(["a", "b"]));
+    const { ino, mode } = await stat(file);
+    expect(mode & 0o777).toBe(0o600);
+
+    await stage.put("c");
+    await stage.clock.advance(4_900);
+    expect(await written()).toEqual(["a", "b"]);
+    await stage.put("d");
+    await stage.clock.advance(100);
+    await eventually(async () => expect(await written()).toEqual(["a", "b", "c", "d"]));
+    expect((await stat(file)).ino).not.toBe(ino);
+    expect(await readdir(folder.path)).toEqual(["api.json"]);
+  });
+
+  it("has the newest hosts once the pool or the discovery has ended", async () => {
+    const stage = liveStage();
+    await stage.put("a");
+    const pool = await stage.ready({ snapshot: file });
+    await stage.settle();
+    await eventually(async () => expect(await written()).toEqual(["a"]));
+    await stage.put("b");
+    await pool.close();
+    expect(await written()).toEqual(["a", "b"]);
+
+    await stage.put("c");
+    await stage.ready({ snapshot: file });
+    stage.mirrors.close();
+    await stage.mirrors.ended();
+    expect(await written()).toEqual(["a", "b", "c"]);
+  });
+
+  it("is left as it is while etcd is away, and written again once it is back", async () => {
+    await leaveFile();
+    const stage = liveStage();
+    stage.store.outage(true);
+    const pool = stage.mirrors.live(service, { snapshot: file });
+    const text = await readFile(file, "utf8");
+    await eventually(() => pool.hosts.length === 2);
+    await stage.clock.advance(20_000);
+    expect(await readFile(file, "utf8")).toBe(text);
+    await stage.put("c");
+    stage.store.outage(false);
+    await stage.clock.advance(5_000);
+    await eventually(async () => expect(await written()).toEqual(["c"]));
+  });
+
+  it("that cannot be written is logged, and harms nothing", async () => {
+    const stage = liveStage();
+    await stage.put("a");
+    const pool = await stage.ready({ snapshot: join(folder.path, "nowhere", "api.json") });
+    await stage.settle();
+    await eventually(() => warnings(stage).length === 1);
+    expect(pool.pick().uuid).toBe("a");
+    await pool.close();
+  });
+});
+
+describe("a process that starts while etcd is away", () => {
+  it("goes on with what the file says, and says how old that is", async () => {
+    await leaveFile();
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 60_000 });
+    const stage = liveStage();
+    stage.store.outage(true);
+    const pool = stage.mirrors.live(service, { snapshot: file });
+    expect(code(() => pool.pick())).toBe("NOT_READY");
+    await eventually(() => pool.hosts.length === 2);
+    await stage.clock.advance(1_000);
+    await pool.waitReady();
+    expect(pool.freshness.source).toBe("disk");
+    expect(pool.freshness.ageMs).toBeGreaterThan(60_000);
+    expect(pool.freshness.revision).toBeGreaterThan(0);
+    const [a] = pool.hosts;
+    expect(a).toMatchObject({ uuid: "a", weight: 3, shard: "1", password: "secret" });
+    expect(a?.url()).toBe("http://user:secret@a.internal.dev:80");
+    expect(["a", "b"]).toContain(pool.pick().uuid);
+
+    await stage.put("b", "c");
+    stage.store.outage(false);
+    await stage.clock.advance(3_000);
+    expect(pool.freshness.source).toBe("live");
+    expect(ids(pool.hosts)).toEqual(["b", "c"]);
+    expect(pool.suspects).toEqual([]);
+  });
+
+  it("takes its shard's hosts only, and none that are older than maxStaleMs", async () => {
+    await leaveFile();
+    const stage = liveStage();
+    stage.store.outage(true);
+    const shard = stage.mirrors.live(service, { snapshot: file, shard: "1" });
+    const none = stage.mirrors.live(service, { snapshot: file, shard: "2" });
+    const strict = stage.mirrors.live(service, { snapshot: file, maxStaleMs: 10_000 });
+    await eventually(() => shard.hosts.length === 1 && strict.hosts.length === 2);
+    expect(code(() => none.pick())).toBe("NO_HOST_FOUND_ON_SHARD");
+    await stage.clock.advance(11_000);
+    expect(code(() => strict.pick())).toBe("UNAVAILABLE");
+    expect(shard.pick().uuid).toBe("a");
+  });
+
+  it("waits for etcd, if that answers", async () => {
+    await leaveFile();
+    const stage = liveStage();
+    await stage.put("c");
+    const pool = await stage.ready({ snapshot: file });
+    expect(ids(pool.hosts)).toEqual(["c"]);
+    expect(pool.freshness.source).toBe("live");
+    await pool.close();
+  });
+
+  it("is not ready without a file", async () => {
+    const stage = liveStage();
+    stage.store.outage(true);
+    const pool = stage.mirrors.live(service, { snapshot: file });
+    await stage.clock.advance(5_000);
+    expect(code(() => pool.pick())).toBe("NOT_READY");
+    expect(warnings(stage)).toEqual([]);
+  });
+
+  it.each<[string, () => unknown]>([
+    ["is older than a day", () => vi.setSystemTime(Date.now() + 86_400_001)],
+    ["is not JSON", () => writeFile(file, `{"password":"secret`)],
+    ["is something else", () => writeFile(file, `[]`)],
+    ["is of a later version", () => edit('"version":1', '"version":2')],
+    ["is of another service", () => edit('"service":"api"', '"service":"other"')],
+    ["has no time", () => edit('"liveAt":', '"was":')],
+    ["has a host that is none", () => edit('"uuid":"a"', '"id":"a"')],
+    ["may be written by others", () => chmod(file, 0o622)],
+  ])("warns of a file that %s, and does without", async (_, spoil) => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    await leaveFile();
+    await spoil();
+    const stage = liveStage();
+    stage.store.outage(true);
+    const pool = stage.mirrors.live(service, { snapshot: file });
+    await eventually(() => warnings(stage).length === 1);
+    expect(code(() => pool.pick())).toBe("NOT_READY");
+    expect(stage.log.join()).not.toContain("secret");
+    stage.store.outage(false);
+    await stage.clock.advance(3_000);
+    expect(code(() => pool.pick())).toBe("NO_HOST_FOUND");
+    await pool.close();
+    expect(await written()).toEqual([]);
+  });
+});
+
+async function edit(from: string, to: string): Promise<void> {
+  const text = await readFile(file, "utf8");
+  expect(text).toContain(from);
+  await writeFile(file, text.replace(from, to));
+}
