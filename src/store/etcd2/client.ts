@@ -110,9 +110,9 @@ export class Client {
     const deadline = this.#clock.now() + call.timeoutMs;
     // Who waits in line has not begun: no endpoint is to be blamed for it.
     const turnstile = call.urgent === true ? this.#urgent : this.#turnstile;
-    return this.#inTime(what, call, (signal) =>
-      turnstile.pass(signal, () => this.#call(what, request, call, deadline, signal)),
-    );
+    const work = (): Promise<KeysAnswer> => this.#call(what, request, call, deadline);
+    if (turnstile.free) return turnstile.pass(undefined, work);
+    return this.#inTime(what, call, (signal) => turnstile.pass(signal, work));
   }
 
   async #call(
@@ -120,24 +120,28 @@ export class Client {
     request: KeysRequest,
     call: ClientCall,
     deadline: number,
-    inTime: AbortSignal,
   ): Promise<KeysAnswer> {
+    const left = (): ReachOptions => ({ ...call, timeoutMs: deadline - this.#clock.now() });
     const { linearizable = false } = call;
     const byAll = request.method !== "GET" || linearizable;
     const quorum = request.method === "GET" && linearizable ? { quorum: "true" } : {};
     const sent = { ...request, parameters: { ...request.parameters, ...quorum } };
     for (let again = false; ; again = true) {
-      const authorization = await this.#credentials.ready(inTime);
+      const authorization =
+        this.#credentials.current ??
+        (await this.#inTime(what, left(), (signal) => this.#credentials.ready(signal)));
       const mark = byAll ? this.#cluster.mark : undefined;
       try {
-        const timeoutMs = deadline - this.#clock.now();
+        const { timeoutMs } = left();
         if (timeoutMs <= 0) throw this.#lateError(what, call.timeoutMs);
         return await this.#failOver(what, { ...call, timeoutMs }, (channel, deadlineMs) =>
           this.#ask(channel, sent, { ...call, deadlineMs, authorization, mark }),
         );
       } catch (error) {
         if (!isKeysError(error, errorCodes.unauthorized)) throw error;
-        const next = await this.#credentials.refused(authorization, inTime);
+        const next = await this.#inTime(what, left(), (signal) =>
+          this.#credentials.refused(authorization, signal),
+        );
         if (next === undefined || again) throw this.#credentials.error(authorization, what, error);
       }
     }
@@ -266,7 +270,7 @@ export class Client {
   #lateError(what: string, timeoutMs: number): Error {
     const { failure } = this.#endpoints.status;
     const known = failure instanceof CallError ? failure : undefined;
-    const message = known?.message ?? `no answer within ${timeoutMs} ms`;
+    const message = known?.message ?? `no answer within ${Math.round(timeoutMs)} ms`;
     const options = { cause: failure, neverSent: true };
     return callerError(new HttpError(known?.blame ?? "silence", message, options), what);
   }

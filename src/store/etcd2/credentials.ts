@@ -38,6 +38,11 @@ export class Credentials {
     if (typeof source !== "function") this.#current = authorizationOf(source);
   }
 
+  /** What to send; undefined as long as nobody has said. */
+  get current(): Authorization | undefined {
+    return this.#current;
+  }
+
   /** What to send; asks for it if nobody has. */
   async ready(signal: AbortSignal | undefined): Promise<Authorization> {
     return this.#current ?? abortable(this.#asked(), signal);

@@ -11,8 +11,8 @@ import {
 
 const get = { method: "GET", key: "/a" } as const;
 const put = { method: "PUT", key: "/a", parameters: { value: "v" } } as const;
-const shortly = { ...patiently, timeoutMs: 400 };
-const once = { ...shortly, repeatable: false };
+const shortly = { ...patiently, timeoutMs: 600 };
+const once = { ...patiently, repeatable: false };
 const headers = { "x-etcd-index": "7", "x-etcd-cluster-id": "c0ffee" };
 const node = { key: "/a", value: "v", modifiedIndex: 5, createdIndex: 5 };
 const serve = (request: ScriptedRequest): void =>
