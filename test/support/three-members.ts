@@ -8,6 +8,7 @@ import {
   type StartEtcdOptions,
 } from "../../src/testing/index.ts";
 import { type RawRecord, RawEtcd } from "./raw-etcd.ts";
+import { RawEtcdV2 } from "./raw-etcd-v2.ts";
 import { statesOf } from "./registrations.ts";
 import { type Witness, witness } from "./witness.ts";
 
@@ -32,8 +33,14 @@ export interface ThreeMembers extends AsyncDisposable {
   /** In the order of the members. */
   readonly clients: readonly MemberClient[];
 
-  /** The records of all hosts, by their keys, and when they were made: a key that flapped was made anew. */
-  created(): Promise<Map<string, number>>;
+  /** Etcd by hand, though not by this member. */
+  raw(but?: EtcdMember): EtcdCluster | RawEtcdV2;
+
+  /**
+   * The records of all hosts, by their keys, and when they were made: a key that flapped was made
+   * anew. (On v2 any write of another value makes it anew, so that is left out.)
+   */
+  created(but?: EtcdMember): Promise<Map<string, number>>;
 }
 
 /** Starts all, and resolves when everybody knows of everybody. */
@@ -46,7 +53,13 @@ export async function startThreeMembers(
     readonly further?: readonly string[] | undefined;
   } = {},
 ): Promise<ThreeMembers> {
-  const etcd = await startEtcd({ size: 3, ...options.etcd });
+  const v2 = options.client?.api === 2;
+  const args = [...(v2 ? ["--enable-v2"] : []), ...(options.etcd?.args ?? [])];
+  const etcd = await startEtcd({ size: 3, ...options.etcd, args });
+  const raw = (but?: EtcdMember): EtcdCluster | RawEtcdV2 => {
+    const member = etcd.members.find((each) => each !== but) ?? etcd;
+    return v2 ? new RawEtcdV2(member.endpoint) : etcd;
+  };
   const endpoints = [...etcd.endpoints, ...(options.further ?? [])];
   const discoveries: Discovery[] = [];
   const close = async (): Promise<void> => {
@@ -65,8 +78,12 @@ export async function startThreeMembers(
       const follower = witness(discovery, service);
       clients.push({ member, discovery, registration, states, follower });
     }
-    await Promise.all(clients.map(({ follower }) => follower.agrees(etcd)));
-    return { etcd, clients, created: () => created(etcd), [Symbol.asyncDispose]: close };
+    await Promise.all(clients.map(({ follower }) => follower.agrees(raw())));
+    return {
+      ...{ etcd, clients, raw },
+      created: (but) => created(raw(but)),
+      [Symbol.asyncDispose]: close,
+    };
   } catch (error) {
     await close();
     throw error;
@@ -95,7 +112,10 @@ export async function servedAfter(members: readonly EtcdMember[]): Promise<numbe
   return tookMs;
 }
 
-async function created(etcd: EtcdCluster): Promise<Map<string, number>> {
+async function created(etcd: EtcdCluster | RawEtcdV2): Promise<Map<string, number>> {
+  if (etcd instanceof RawEtcdV2) {
+    return new Map([...(await etcd.list(`/services/${service}`)).keys()].map((key) => [key, 0]));
+  }
   const records = await new RawEtcd(etcd).list(`/services/${service}/`);
   return new Map([...records].map(([key, record]: [string, RawRecord]) => [key, record.created]));
 }
