@@ -45,7 +45,7 @@ export function getForShard(
 ): Query {
   if (typeof shard !== "string") refuse("shard", `must be a string, not ${kindOf(shard)}`);
   return defaultDiscovery().get(service, {
-    ...optionsBag(options, { signal: true, timeoutMs: true }),
+    ...optionsBag(options, { signal: true, timeoutMs: true, maxStaleMs: true }),
     shard,
   });
 }

@@ -68,6 +68,7 @@ export class Discovery implements AsyncDisposable {
     this.#mirrors = new Mirrors({ ...context, turnstile: new Turnstile(mostReadings) });
     this.#lookups = {
       ...context,
+      known: (name: string) => this.#mirrors.get(name),
       hold: () => {
         this.#assertOpen();
         return this.#keepAlive.hold();
@@ -91,7 +92,7 @@ export class Discovery implements AsyncDisposable {
 
   /**
    * A question about a service, such as `get("api").one()`: each of its final calls reads etcd once,
-   * afresh. Throws `INVALID_ARGUMENT`.
+   * afresh; with `maxStaleMs`, only if what is followed already does not answer it. Throws `INVALID_ARGUMENT`.
    */
   get(service: string, options?: GetOptions): Query {
     return new Query(this.#lookups, service, options);

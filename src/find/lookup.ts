@@ -1,6 +1,7 @@
 import { optionalMilliseconds, optionalSignal } from "../arguments.ts";
 import type { CallOptions } from "../store/store.ts";
 import type { FindContext } from "./find-context.ts";
+import type { Mirror } from "./mirror.ts";
 
 /** What every lookup takes. */
 export interface LookupOptions {
@@ -12,10 +13,13 @@ export interface LookupOptions {
 }
 
 /** The part of a `Discovery` that lookups need. */
-export type LookupContext = Pick<
+export interface LookupContext extends Pick<
   FindContext,
   "store" | "timeoutMs" | "random" | "hold" | "onMalformed"
->;
+> {
+  /** What is known already of a service, if it is followed. */
+  readonly known?: ((service: string) => Mirror | undefined) | undefined;
+}
 
 /** Checks the options of a lookup, and fills in the default. Throws `INVALID_ARGUMENT`. */
 export function lookupCall(options: LookupOptions, context: LookupContext): CallOptions {
