@@ -19,8 +19,11 @@ afterAll(async () => {
   await etcd.stop();
 });
 
+/** Long enough that nobody's record runs out because the machine is busy. */
+const calm = { ttlSeconds: 60 };
+
 function connect(): Discovery {
-  const discovery = new Discovery({ api: 2, endpoints: etcd.endpoints, ttlSeconds: 5 });
+  const discovery = new Discovery({ api: 2, endpoints: etcd.endpoints, ...calm });
   open.push(discovery);
   return discovery;
 }
@@ -78,7 +81,7 @@ describe.concurrent("credentials", () => {
     const stream = registrations[0]?.credentialChanges();
     await using subscriber = await new GoSubscriber(raw, service).start();
 
-    await using go = await new GoHost(raw, service, theirs("new")).start();
+    await using go = await new GoHost(raw, service, theirs("new"), calm).start();
     await agreed(service, 3, "new");
     await eventually(() => expect(changes).toEqual([1, 2].map(() => [credentials("new")])));
     expect(await stream?.next()).toEqual({ done: false, value: credentials("new") });
@@ -97,9 +100,12 @@ describe.concurrent("credentials", () => {
 
   test("that a host of ours announces are adopted by Go hosts, and by Ruby's", async () => {
     const service = "ours-announces";
-    await using first = await new GoHost(raw, service, theirs("old")).start();
-    await using second = await new GoHost(raw, service, theirs("old")).start();
-    await using ruby = await new RubyHost(raw, service, theirs("old"), { everyMs: 50 }).start();
+    await using first = await new GoHost(raw, service, theirs("old"), calm).start();
+    await using second = await new GoHost(raw, service, theirs("old"), calm).start();
+    await using ruby = await new RubyHost(raw, service, theirs("old"), {
+      everyMs: 50,
+      ...calm,
+    }).start();
     await eventually(() => first.adopted.length === 2 && second.adopted.length === 1);
     await using subscriber = await new GoSubscriber(raw, service).start();
     const registration = connect().register(service, ours("new"));
@@ -117,7 +123,7 @@ describe.concurrent("credentials", () => {
     const service = "rotated";
     const registration = connect().register(service, ours("0"));
     await registration.waitRegistration();
-    await using go = await new GoHost(raw, service, theirs("0")).start();
+    await using go = await new GoHost(raw, service, theirs("0"), calm).start();
     await using subscriber = await new GoSubscriber(raw, service).start();
     const changes = told(registration);
     for (const password of ["1", "2", "3"]) {
@@ -134,7 +140,7 @@ describe.concurrent("credentials", () => {
 
   test("of Go hosts are taken by ours that brings none", async () => {
     const service = "modest";
-    await using go = await new GoHost(raw, service, theirs("<go>&")).start();
+    await using go = await new GoHost(raw, service, theirs("<go>&"), calm).start();
     const info = await raw.get(go.infoKey);
     const modest = { ...ours(""), user: undefined, password: undefined };
     const registration = connect().register(service, modest);
@@ -147,8 +153,8 @@ describe.concurrent("credentials", () => {
 
   test("of many that start at once, ours and Go's, become one", async () => {
     const service = "at-once";
-    await using first = new GoHost(raw, service, theirs("go-1"));
-    await using second = new GoHost(raw, service, theirs("go-2"));
+    await using first = new GoHost(raw, service, theirs("go-1"), calm);
+    await using second = new GoHost(raw, service, theirs("go-2"), calm);
     const registrations = [1, 2, 3].map((i) => connect().register(service, ours(`ours-${i}`)));
     await Promise.all([
       first.start(),
@@ -173,7 +179,7 @@ describe.concurrent("credentials", () => {
 describe.concurrent("the info of a public service", () => {
   test.each(["go", "ours"])("(%s) is left alone by a private host of ours", async (kind) => {
     const service = `public-${kind}`;
-    await using go = new GoHost(raw, service, theirs("secret"));
+    await using go = new GoHost(raw, service, theirs("secret"), calm);
     if (kind === "go") await go.start();
     else await connect().register(service, ours("secret")).waitRegistration();
     const before = await raw.get(go.infoKey);
@@ -191,7 +197,7 @@ describe.concurrent("the info of a public service", () => {
     const service = "private-first";
     const registration = connect().register(service, { hostname: "node-3", ports: { http: 1 } });
     await registration.waitRegistration();
-    await using go = await new GoHost(raw, service, theirs("secret")).start();
+    await using go = await new GoHost(raw, service, theirs("secret"), calm).start();
     const before = await raw.get(go.infoKey);
     await registration.update({ weight: 2 });
     await registration.unregister();
@@ -206,7 +212,7 @@ describe.concurrent("the info of a public service", () => {
     const changes = told(registration);
     const before = (await raw.get(`/services_infos/${service}`))?.value;
     const input = { name: "node-4", ports: { http: "1" } };
-    await using go = await new GoHost(raw, service, input).start();
+    await using go = await new GoHost(raw, service, input, calm).start();
     await eventually(
       async () => expect((await raw.get(go.infoKey))?.value).toBe(before),
       5_000,
@@ -223,7 +229,7 @@ describe.concurrent("the info of a public service", () => {
     const service = "deleted";
     const registration = connect().register(service, ours("secret"));
     await registration.waitRegistration();
-    await using go = await new GoHost(raw, service, theirs("secret")).start();
+    await using go = await new GoHost(raw, service, theirs("secret"), calm).start();
     const before = (await raw.get(go.infoKey))?.value;
     await raw.delete(go.infoKey);
     await eventually(async () => expect((await raw.get(go.infoKey))?.value).toBe(before));

@@ -40,6 +40,9 @@ const theirs = {
   ...credentials,
 };
 
+/** Long enough that no record of theirs runs out because the machine is busy. */
+const calm = { everyMs: 20_000, ttlSeconds: 60 };
+
 /** What is no record at all, though it lies where a host's record does. */
 const unreadable = ["", " ", "{", "null", "[]", '"text"', "42", "[".repeat(20_000)];
 
@@ -85,7 +88,7 @@ describe.concurrent("malformed neighbours", () => {
     await subscription.waitReady();
     const registrations = [1, 2].map(() => discovery.register(service, ours));
     await Promise.all(registrations.map((each) => each.waitRegistration()));
-    await using go = await new GoHost(raw, service, theirs).start();
+    await using go = await new GoHost(raw, service, theirs, calm).start();
 
     const uuids = [...registrations.map(({ uuid }) => uuid), go.uuid, ...oddIds].sort();
     await eventually(() => events.items.length >= uuids.length);
@@ -118,7 +121,7 @@ describe.concurrent("malformed neighbours", () => {
     const events = collect(subscription, show);
 
     const keys = await spoil(service);
-    await using go = await new GoHost(raw, service, theirs).start();
+    await using go = await new GoHost(raw, service, theirs, calm).start();
     expect(await discovery.get(service).all()).toHaveLength(4);
     for (const each of keys) await raw.delete(each);
     await raw.delete(`/services/${service}/sub`, { recursive: true });
@@ -146,7 +149,7 @@ describe.concurrent("malformed neighbours", () => {
     const events = collect(subscription, show);
     proxy.refuse();
     await raw.put(`/services/${service}/_hidden`, '{"name":"stray","ports":{"http":"1"}}');
-    await using go = await new GoHost(raw, service, theirs).start();
+    await using go = await new GoHost(raw, service, theirs, calm).start();
     proxy.heal();
     await eventually(() => events.items.length > 0);
     expect(events.items).toEqual([`up ${go.uuid}`]);
@@ -155,7 +158,7 @@ describe.concurrent("malformed neighbours", () => {
   test("in the place of a good record leave what was known of it", async () => {
     const service = "kept";
     await using discovery = new Discovery({ api: 2, endpoints: etcd.endpoints });
-    await using go = await new GoHost(raw, service, theirs, { everyMs: 60_000 }).start();
+    await using go = await new GoHost(raw, service, theirs, calm).start();
     const subscription = discovery.subscribe(service, { existing: true });
     const events = collect(subscription, show);
     await eventually(() => events.items.length === 1);
@@ -217,9 +220,9 @@ describe.concurrent("malformed neighbours", () => {
     const subscription = discovery.subscribe("near");
     await subscription.waitReady();
     const events = collect(subscription, show);
-    await using other = await new GoHost(raw, "near-b", theirs).start();
+    await using other = await new GoHost(raw, "near-b", theirs, calm).start();
     await raw.put("/services/nea", "{}");
-    await using own = await new GoHost(raw, "near", theirs).start();
+    await using own = await new GoHost(raw, "near", theirs, calm).start();
     await eventually(() => events.items.length > 0);
     await other.stop();
     await own.stop();
@@ -244,7 +247,7 @@ describe.concurrent("malformed neighbours", () => {
   test("or a whole directory that is deleted: our hosts come back, those of others are told to be gone", async () => {
     const service = "swept";
     await using discovery = new Discovery({ api: 2, endpoints: etcd.endpoints });
-    await using go = await new GoHost(raw, service, theirs, { everyMs: 60_000 }).start();
+    await using go = await new GoHost(raw, service, theirs, calm).start();
     const registration = discovery.register(service, ours);
     await registration.waitRegistration();
     const subscription = discovery.subscribe(service, { existing: true });
