@@ -8,6 +8,8 @@ import { bundle, importTime, packages } from "./footprint.js";
 import { killed } from "./killed.js";
 import { firstView, oneUpdate, thousandServices } from "./many-hosts.js";
 import { inFlight, oneAtATime } from "./lookups.js";
+import { picks } from "./picks.js";
+import { thousandPools } from "./pools.js";
 import { quietMinute } from "./quiet.js";
 import { aThousand, aThousandV2, fiveThousand } from "./registration.js";
 import { table } from "./table.js";
@@ -29,6 +31,8 @@ const measures = {
   "first-view": firstView,
   update: oneUpdate,
   services: thousandServices,
+  pick: picks,
+  pools: thousandPools,
   "v2-register": onV2(aThousandV2),
   "v2-keep": onV2(keptAlive),
   "v2-follow": onV2(onePoll),

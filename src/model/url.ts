@@ -20,8 +20,9 @@ export interface FaceParts {
 export class Face {
   readonly #parts: FaceParts;
 
-  /** Urls up to the path, by the scheme asked for. */
-  readonly #origins = new Map<string | undefined, string>();
+  /** The url up to the path that was asked for last, and by which scheme: hardly anybody asks for two. */
+  #origin = "";
+  #asked: string | undefined;
 
   constructor(parts: FaceParts) {
     this.#parts = parts;
@@ -29,8 +30,11 @@ export class Face {
 
   /** Refused arguments: `INVALID_ARGUMENT`; no such port: `UNKNOWN_SCHEME`; an unusable hostname or port: `MALFORMED_RECORD`. */
   url(scheme: string | undefined, path: string | undefined): string {
-    const origin = this.#origins.get(scheme) ?? this.#origin(scheme);
-    return path === undefined ? origin : origin + urlPath(path);
+    if (this.#origin === "" || this.#asked !== scheme) {
+      this.#origin = this.#originOf(scheme);
+      this.#asked = scheme;
+    }
+    return path === undefined ? this.#origin : this.#origin + urlPath(path);
   }
 
   /** The port of that name as a number. */
@@ -43,7 +47,7 @@ export class Face {
     return `${this.#hostname()}:${this.port(scheme)}`;
   }
 
-  #origin(asked: string | undefined): string {
+  #originOf(asked: string | undefined): string {
     const scheme = this.#schemeOf(asked);
     const { user, password, subject } = this.#parts;
     if (!isUrlScheme(scheme)) {
@@ -58,9 +62,8 @@ export class Face {
       if (password !== "") userInfo += `:${encodeURIComponent(password)}`;
       userInfo += "@";
     }
-    const origin = `${scheme}://${userInfo}${this.#hostname()}:${this.#portOf(scheme)}`;
-    this.#origins.set(asked, origin);
-    return origin;
+    // Joined, as a template would leave a string in parts, to be put together for every url.
+    return [scheme, "://", userInfo, this.#hostname(), ":", this.#portOf(scheme)].join("");
   }
 
   /** The port name to use: the one asked for, else `http`, else `https`. */
@@ -116,7 +119,13 @@ function urlPath(path: string): string {
   if (typeof path !== "string") assertOptionalString("path", path);
   if (path === "") return "";
   const encoded = isPlain(path) ? path : encodeSpaces(path);
-  return /^[/?#]/.test(encoded) ? encoded : `/${encoded}`;
+  return isPathStart(encoded.charCodeAt(0)) ? encoded : `/${encoded}`;
+}
+
+const [slash, question, hash] = [0x2f, 0x3f, 0x23];
+
+function isPathStart(unit: number): boolean {
+  return unit === slash || unit === question || unit === hash;
 }
 
 /** Whether all of it is visible ASCII: nearly every path, and looked at for each url. */

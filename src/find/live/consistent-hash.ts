@@ -1,5 +1,6 @@
 import { optionsBag } from "../../arguments.ts";
 import { refuse, shown } from "../../model/refuse.ts";
+import { Dice } from "./dice.ts";
 import { hash } from "./hash.ts";
 import { Ring } from "./ring.ts";
 import type { Candidate, Picker, Strategy } from "./strategy.ts";
@@ -31,7 +32,7 @@ export function consistentHash(options?: ConsistentHashOptions | undefined): Str
 const heaviest = 1_000;
 
 class RingPicker implements Picker {
-  readonly #draw: () => number;
+  readonly #dice: Dice;
   readonly #pointsEach: number;
   readonly #ring = new Ring();
   #candidates: readonly Candidate[] = [];
@@ -40,7 +41,7 @@ class RingPicker implements Picker {
   #indexes: Uint32Array = new Uint32Array(0);
 
   constructor(draw: () => number, pointsEach: number) {
-    this.#draw = draw;
+    this.#dice = new Dice(draw);
     this.#pointsEach = pointsEach;
   }
 
@@ -61,7 +62,7 @@ class RingPicker implements Picker {
 
   pick(key: string | undefined, excluded: ReadonlySet<string> | undefined): number {
     const ring = this.#ring;
-    const number = key === undefined ? Math.floor(this.#draw() * 2 ** 32) : hash(key);
+    const number = key === undefined ? this.#dice.roll() : hash(key);
     let place = ring.find(number);
     if (excluded === undefined) return this.#indexes[ring.owner(place)] ?? -1;
     for (let count = ring.size; count > 0; count -= 1) {

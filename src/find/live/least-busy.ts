@@ -1,3 +1,4 @@
+import { Dice } from "./dice.ts";
 import { freeOf } from "./random.ts";
 import type { Candidate, Picker, Strategy } from "./strategy.ts";
 
@@ -11,11 +12,11 @@ export function leastBusy(): Strategy {
 }
 
 class LeastBusyPicker implements Picker {
-  readonly #draw: () => number;
+  readonly #dice: Dice;
   #candidates: readonly Candidate[] = [];
 
   constructor(draw: () => number) {
-    this.#draw = draw;
+    this.#dice = new Dice(draw);
   }
 
   update(candidates: readonly Candidate[]): void {
@@ -25,12 +26,12 @@ class LeastBusyPicker implements Picker {
   pick(_key: string | undefined, excluded: ReadonlySet<string> | undefined): number {
     if (excluded !== undefined) return this.#pickFree(freeOf(this.#candidates, excluded));
     const count = this.#candidates.length;
-    const first = Math.floor(this.#draw() * count);
+    const first = this.#dice.below(count);
     return count === 1 ? first : this.#lessBusy(first, this.#other(first, count));
   }
 
   #pickFree(free: readonly number[]): number {
-    const first = Math.floor(this.#draw() * free.length);
+    const first = this.#dice.below(free.length);
     const index = free[first] ?? -1;
     if (free.length < 2) return index;
     return this.#lessBusy(index, free[this.#other(first, free.length)] ?? index);
@@ -38,7 +39,7 @@ class LeastBusyPicker implements Picker {
 
   /** Another one than `first`: of two draws of the same host the busiest one would be picked too often. */
   #other(first: number, count: number): number {
-    const other = first + 1 + Math.floor(this.#draw() * (count - 1));
+    const other = first + 1 + this.#dice.below(count - 1);
     return other < count ? other : other - count;
   }
 

@@ -1,3 +1,4 @@
+import { Dice } from "./dice.ts";
 import type { Candidate, Picker, Strategy } from "./strategy.ts";
 
 /** Any host, each as likely as every other. */
@@ -6,11 +7,11 @@ export function random(): Strategy {
 }
 
 class RandomPicker implements Picker {
-  readonly #draw: () => number;
+  readonly #dice: Dice;
   #candidates: readonly Candidate[] = [];
 
   constructor(draw: () => number) {
-    this.#draw = draw;
+    this.#dice = new Dice(draw);
   }
 
   update(candidates: readonly Candidate[]): void {
@@ -18,9 +19,9 @@ class RandomPicker implements Picker {
   }
 
   pick(_key: string | undefined, excluded: ReadonlySet<string> | undefined): number {
-    if (excluded === undefined) return Math.floor(this.#draw() * this.#candidates.length);
+    if (excluded === undefined) return this.#dice.below(this.#candidates.length);
     const free = freeOf(this.#candidates, excluded);
-    return free[Math.floor(this.#draw() * free.length)] ?? -1;
+    return free[this.#dice.below(free.length)] ?? -1;
   }
 }
 

@@ -1,0 +1,47 @@
+// @ts-check
+import { Child } from "./child.js";
+import { byTurns, median } from "./harness.js";
+import { put } from "./many-hosts.js";
+import { atMost } from "./table.js";
+
+const hostsEach = 10;
+
+/**
+ * A fresh process each time: how long until so many live pools of ten hosts each are ready, and how
+ * much larger the process is then than before.
+ *
+ * @param {import("./harness.js").Bench} bench
+ */
+export async function thousandPools({ etcd: { endpoint }, rounds, times }) {
+  const count = times(1_000);
+  for (let index = 0; index < count; index += 1) {
+    await put(endpoint, `bench-pools-${index}`, hostsEach);
+  }
+  const { ours = [] } = await byTurns(
+    rounds,
+    {
+      ours: async () => {
+        const child = new Child("pools-process.js", "ours", [endpoint, "bench-pools-", count]);
+        try {
+          return await child.message();
+        } finally {
+          await child.leave();
+        }
+      },
+    },
+    { warmUp: false },
+  );
+  const pools = `${count.toLocaleString("en")} pools of ${hostsEach} hosts in one process`;
+  return [
+    {
+      ...{ measure: `${pools}, until all are ready`, unit: "s" },
+      ours: median(ours.map(({ tookMs }) => tookMs / 1_000)),
+      goals: [atMost(1)],
+    },
+    {
+      ...{ measure: `memory of ${pools}`, unit: "MB" },
+      ours: median(ours.map(({ residentBytes }) => residentBytes / 1e6)),
+      goals: [atMost(40)],
+    },
+  ];
+}
