@@ -124,6 +124,8 @@ export class Writing {
     };
     for (const turn of [0, 1, 2]) {
       const wanted = [...changes.entries()].filter(([, change]) => order(change) === turn);
+      // The first to be sent is the first to be written: what has nothing to wait for is sent at once.
+      if (wanted.length === 0) continue;
       const outcomes = await allOf(
         wanted.map(([at, change]) =>
           this.#records.change(service, change, values[at] ?? "", guardOf(change), options),
