@@ -2,7 +2,7 @@ import { quote } from "./refuse.ts";
 import { showOwnPropertiesOnly } from "./inspect.ts";
 import type { HostRecord } from "./record.ts";
 import { noStrings } from "./strings.ts";
-import { Face } from "./url.ts";
+import { Face, withPath } from "./url.ts";
 
 let recordOf: (host: Host) => HostRecord;
 
@@ -31,6 +31,13 @@ export class Host {
     });
     showOwnPropertiesOnly("Host", this.prototype);
   }
+
+  // What urls begin with, by the scheme asked for last, as hardly anybody asks for two. In front, so
+  // that a url of one of thousands of hosts takes one look at the host, and not one all over it.
+  #asked: string | undefined;
+  #origin = "";
+  #privateAsked: string | undefined;
+  #privateOrigin = "";
 
   /** The host's id, unique in its service and kept for the life of the registration. */
   readonly uuid: string;
@@ -74,8 +81,6 @@ export class Host {
   readonly #password: string;
   readonly #weight: number | undefined;
   readonly #metadata: Readonly<Record<string, string>> | undefined;
-  #publicFace: Face | undefined;
-  #privateFace: Face | undefined;
 
   /** @internal */
   constructor(record: HostRecord) {
@@ -111,12 +116,20 @@ export class Host {
    * on etcd is none, `INVALID_ARGUMENT` if an argument is not a string.
    */
   url(scheme?: string | undefined, path?: string | undefined): string {
-    return this.#public().url(scheme, path);
+    if (this.#origin === "" || this.#asked !== scheme) {
+      this.#origin = this.#public().origin(scheme);
+      this.#asked = scheme;
+    }
+    return withPath(this.#origin, path);
   }
 
   /** As {@link url}, on the private network; a host without a private hostname has its public one there too. */
   privateUrl(scheme?: string | undefined, path?: string | undefined): string {
-    return this.#private().url(scheme, path);
+    if (this.#privateOrigin === "" || this.#privateAsked !== scheme) {
+      this.#privateOrigin = this.#private().origin(scheme);
+      this.#privateAsked = scheme;
+    }
+    return withPath(this.#privateOrigin, path);
   }
 
   /** The number of a port, by its scheme: `http`, else `https`, if none is given. Throws as {@link url} does. */
@@ -145,12 +158,12 @@ export class Host {
   }
 
   #public(): Face {
-    return (this.#publicFace ??= this.#face(this.hostname, this.ports));
+    return this.#face(this.hostname, this.ports);
   }
 
   #private(): Face {
     if (this.privateHostname === "") return this.#public();
-    return (this.#privateFace ??= this.#face(this.privateHostname, this.privatePorts));
+    return this.#face(this.privateHostname, this.privatePorts);
   }
 
   #face(hostname: string, ports: Readonly<Record<string, string>>): Face {

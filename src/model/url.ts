@@ -20,34 +20,17 @@ export interface FaceParts {
 export class Face {
   readonly #parts: FaceParts;
 
-  /** The url up to the path that was asked for last, and by which scheme: hardly anybody asks for two. */
-  #origin = "";
-  #asked: string | undefined;
-
   constructor(parts: FaceParts) {
     this.#parts = parts;
   }
 
   /** Refused arguments: `INVALID_ARGUMENT`; no such port: `UNKNOWN_SCHEME`; an unusable hostname or port: `MALFORMED_RECORD`. */
   url(scheme: string | undefined, path: string | undefined): string {
-    if (this.#origin === "" || this.#asked !== scheme) {
-      this.#origin = this.#originOf(scheme);
-      this.#asked = scheme;
-    }
-    return path === undefined ? this.#origin : this.#origin + urlPath(path);
+    return withPath(this.origin(scheme), path);
   }
 
-  /** The port of that name as a number. */
-  port(scheme: string | undefined): number {
-    return this.#portOf(this.#schemeOf(scheme));
-  }
-
-  /** `hostname:port`, an IPv6 address in brackets. */
-  address(scheme: string | undefined): string {
-    return `${this.#hostname()}:${this.port(scheme)}`;
-  }
-
-  #originOf(asked: string | undefined): string {
+  /** A url up to its path. Throws as {@link url} does. */
+  origin(asked: string | undefined): string {
     const scheme = this.#schemeOf(asked);
     const { user, password, subject } = this.#parts;
     if (!isUrlScheme(scheme)) {
@@ -64,6 +47,16 @@ export class Face {
     }
     // Joined, as a template would leave a string in parts, to be put together for every url.
     return [scheme, "://", userInfo, this.#hostname(), ":", this.#portOf(scheme)].join("");
+  }
+
+  /** The port of that name as a number. */
+  port(scheme: string | undefined): number {
+    return this.#portOf(this.#schemeOf(scheme));
+  }
+
+  /** `hostname:port`, an IPv6 address in brackets. */
+  address(scheme: string | undefined): string {
+    return `${this.#hostname()}:${this.port(scheme)}`;
   }
 
   /** The port name to use: the one asked for, else `http`, else `https`. */
@@ -112,6 +105,11 @@ export function parsePort(written: string): number | undefined {
 /** Whether urls with a port can have this scheme; `file` is the one that cannot. */
 export function isUrlScheme(name: string): boolean {
   return /^[a-z][a-z0-9+.-]*$/i.test(name) && name.toLowerCase() !== "file";
+}
+
+/** A url, of what it begins with and its path. Throws `INVALID_ARGUMENT`. */
+export function withPath(origin: string, path: string | undefined): string {
+  return path === undefined ? origin : origin + urlPath(path);
 }
 
 /** A path as it goes behind a port: begun with `/`, `?` or `#`, its white space and control characters encoded. */

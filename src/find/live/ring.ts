@@ -15,7 +15,7 @@ const secondSeed = 0x9e3779b9;
 const slotRange = 2 ** 21;
 
 /** Shorter stretches are copied point by point, as that takes less than to have it done. */
-const shortStretch = 32;
+const shortStretch = 64;
 
 /** How many points share an entry of the index, more or less. */
 const pointsAnEntry = 4;
@@ -35,11 +35,11 @@ export class Ring {
   readonly #slots = new Map<string, Slot>();
   readonly #ids: (string | undefined)[] = [];
 
-  /** Sorted; those that fall on each other by the ids of their owners. */
-  #points = new Uint32Array(0);
-
-  /** Whose each of the points is. */
-  #owners = new Uint32Array(0);
+  /**
+   * Each point, and after it the slot of its owner, so that a look at the one brings the other along.
+   * Sorted; points that fall on each other by the ids of their owners.
+   */
+  #points: Points = new Uint32Array(0);
 
   /** By the first bits of a number, the first point that is not before all such numbers: what is left to search is a few points. */
   #firsts = new Uint32Array(1);
@@ -47,7 +47,7 @@ export class Ring {
 
   /** How many points there are. */
   get size(): number {
-    return this.#points.length;
+    return this.#points.length / 2;
   }
 
   /** How many slots have ever been in use at once; each is a number below this. */
@@ -77,14 +77,14 @@ export class Ring {
   /** The place on the ring of the first point at or after a number. There must be a point. */
   find(number: number): number {
     const points = this.#points;
-    let place = this.#firsts[number >>> this.#shift] ?? 0;
-    while (place < points.length && (points[place] ?? 0) < number) place += 1;
-    return place === points.length ? 0 : place;
+    let at = this.#firsts[number >>> this.#shift] ?? 0;
+    while (at < points.length && (points[at] ?? 0) < number) at += 2;
+    return at === points.length ? 0 : at / 2;
   }
 
   /** The slot of the owner of a place. */
   owner(place: number): number {
-    return this.#owners[place] ?? -1;
+    return this.#points[place * 2 + 1] ?? -1;
   }
 
   /** Gives slots to those that have none. */
@@ -109,46 +109,47 @@ export class Ring {
       this.#slots.delete(id);
       this.#ids[slot] = undefined;
     }
-    const [points, owners] = [this.#points, this.#owners];
-    let count = 0;
-    for (let place = 0; place < points.length; place += 1) {
-      const owner = owners[place] ?? 0;
+    const points = this.#points;
+    let to = 0;
+    for (let at = 0; at < points.length; at += 2) {
+      const owner = points[at + 1] ?? 0;
       if (isGone[owner] === 1) continue;
-      points[count] = points[place] ?? 0;
-      owners[count] = owner;
-      count += 1;
+      points[to] = points[at] ?? 0;
+      points[to + 1] = owner;
+      to += 2;
     }
-    this.#points = points.slice(0, count);
-    this.#owners = owners.slice(0, count);
+    this.#points = points.slice(0, to);
   }
 
   #insert(added: readonly Slot[]): void {
     const packed = packedPoints(added);
-    const edit = new Edit(this.#points, this.#owners, packed.length);
+    const points = this.#points;
+    const edit = new Edit(points, packed.length * 2);
     for (const each of packed) {
       const point = Math.floor(each / slotRange);
       const slot = each % slotRange;
-      let place = firstAtOrAfter(this.#points, point);
-      while (this.#points[place] === point && this.#before(this.#owners[place], slot)) place += 1;
-      edit.copyUpTo(place);
+      let at = firstAtOrAfter(points, point);
+      while (points[at] === point && this.#before(points[at + 1], slot)) at += 2;
+      edit.copyUpTo(at);
       edit.append(point, slot);
     }
-    [this.#points, this.#owners] = edit.finish();
+    this.#points = edit.finish();
     this.#settleTies();
   }
 
   /** Puts points that fall on each other, and came at the same time, in the order of their ids. */
   #settleTies(): void {
-    const [points, owners] = [this.#points, this.#owners];
-    for (let place = 1; place < points.length; place += 1) {
-      if (points[place] !== points[place - 1]) continue;
-      const owner = owners[place] ?? 0;
-      let to = place;
-      while (to > 0 && points[to - 1] === points[to] && this.#before(owner, owners[to - 1])) {
-        owners[to] = owners[to - 1] ?? 0;
-        to -= 1;
+    const points = this.#points;
+    for (let at = 2; at < points.length; at += 2) {
+      const point = points[at] ?? 0;
+      if (point !== points[at - 2]) continue;
+      const owner = points[at + 1] ?? 0;
+      let to = at;
+      while (to > 0 && points[to - 2] === point && this.#before(owner, points[to - 1])) {
+        points[to + 1] = points[to - 1] ?? 0;
+        to -= 2;
       }
-      owners[to] = owner;
+      points[to + 1] = owner;
     }
   }
 
@@ -158,14 +159,14 @@ export class Ring {
 
   #index(): void {
     const points = this.#points;
-    const bits = Math.max(1, Math.ceil(Math.log2(points.length / pointsAnEntry + 1)));
+    const bits = Math.max(1, Math.ceil(Math.log2(this.size / pointsAnEntry + 1)));
     const shift = 32 - bits;
     const firsts = new Uint32Array(2 ** bits);
     let entry = 0;
-    for (let place = 0; place < points.length; place += 1) {
-      const last = (points[place] ?? 0) >>> shift;
+    for (let at = 0; at < points.length; at += 2) {
+      const last = (points[at] ?? 0) >>> shift;
       while (entry <= last) {
-        firsts[entry] = place;
+        firsts[entry] = at;
         entry += 1;
       }
     }
@@ -174,6 +175,9 @@ export class Ring {
     this.#shift = shift;
   }
 }
+
+/** Points and owners by turns. */
+type Points = Uint32Array<ArrayBuffer>;
 
 /** The points of these, each with its slot in one number, sorted: numbers sort many times faster than pairs. */
 function packedPoints(slots: readonly Slot[]): Float64Array {
@@ -190,57 +194,53 @@ function packedPoints(slots: readonly Slot[]): Float64Array {
   return packed.sort();
 }
 
-function firstAtOrAfter(points: Uint32Array, number: number): number {
+/** Where the first point is that is not before a number. */
+function firstAtOrAfter(points: Points, number: number): number {
   let low = 0;
-  let high = points.length;
+  let high = points.length / 2;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((points[middle] ?? 0) < number) low = middle + 1;
+    if ((points[middle * 2] ?? 0) < number) low = middle + 1;
     else high = middle;
   }
-  return low;
+  return low * 2;
 }
 
-/** A new version of points and owners, made of stretches of the old one and of what is new. */
+/** A new version of points, made of stretches of the old one and of what is new. */
 class Edit {
-  readonly #oldPoints: Uint32Array;
-  readonly #oldOwners: Uint32Array;
-  readonly #points: Uint32Array<ArrayBuffer>;
-  readonly #owners: Uint32Array<ArrayBuffer>;
+  readonly #old: Points;
+  readonly #new: Points;
 
   /** How far the old version is taken over, and the new one is made. */
   #from = 0;
   #to = 0;
 
-  constructor(points: Uint32Array, owners: Uint32Array, growth: number) {
-    this.#oldPoints = points;
-    this.#oldOwners = owners;
-    this.#points = new Uint32Array(points.length + growth);
-    this.#owners = new Uint32Array(points.length + growth);
+  constructor(points: Points, growth: number) {
+    this.#old = points;
+    this.#new = new Uint32Array(points.length + growth);
   }
 
-  copyUpTo(place: number): void {
-    const count = place - this.#from;
+  copyUpTo(at: number): void {
+    const count = at - this.#from;
     if (count > shortStretch) {
-      this.#points.set(this.#oldPoints.subarray(this.#from, place), this.#to);
-      this.#owners.set(this.#oldOwners.subarray(this.#from, place), this.#to);
-      this.#from = place;
+      this.#new.set(this.#old.subarray(this.#from, at), this.#to);
+      this.#from = at;
       this.#to += count;
     }
-    while (this.#from < place) {
-      this.append(this.#oldPoints[this.#from] ?? 0, this.#oldOwners[this.#from] ?? 0);
-      this.#from += 1;
+    while (this.#from < at) {
+      this.append(this.#old[this.#from] ?? 0, this.#old[this.#from + 1] ?? 0);
+      this.#from += 2;
     }
   }
 
   append(point: number, owner: number): void {
-    this.#points[this.#to] = point;
-    this.#owners[this.#to] = owner;
-    this.#to += 1;
+    this.#new[this.#to] = point;
+    this.#new[this.#to + 1] = owner;
+    this.#to += 2;
   }
 
-  finish(): [points: Uint32Array<ArrayBuffer>, owners: Uint32Array<ArrayBuffer>] {
-    this.copyUpTo(this.#oldPoints.length);
-    return [this.#points, this.#owners];
+  finish(): Points {
+    this.copyUpTo(this.#old.length);
+    return this.#new;
   }
 }
