@@ -4,6 +4,7 @@ import { isDiscoveryError } from "../../errors.ts";
 import type { Session } from "../../store/store.ts";
 import {
   applied,
+  bytes,
   conflict,
   type ContractCase,
   hostAt,
@@ -151,8 +152,10 @@ export const sessions: readonly ContractCase[] = [
       );
       await other.kill?.();
       assert.deepEqual(inWords(await bench.read()), ["a=1"]);
+      // Whoever replaces it does not prolong its life.
+      applied(await bench.write([{ kind: "replace-host", id: "a", value: bytes("2") }]));
       await bench.until("its host is gone", () => watch.changes.includes("delete a"));
-      assert.deepEqual(watch.changes, ["put a=1", "delete a"]);
+      assert.deepEqual(watch.changes, ["put a=1", "put a=2", "delete a"]);
       assert.deepEqual(inWords(await bench.read()), []);
     },
   },
