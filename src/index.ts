@@ -15,13 +15,14 @@ export { DiscoveryError, type DiscoveryErrorCode, isDiscoveryError } from "./err
 export type { Freshness } from "./find/freshness.ts";
 export type { DownReason, HostEvent } from "./find/host-event.ts";
 export type { HostPromise } from "./find/host-promise.ts";
+export type { LivePoolEvents } from "./find/live/announcements.ts";
 export { consistentHash, type ConsistentHashOptions } from "./find/live/consistent-hash.ts";
 export type { EjectionOptions } from "./find/live/ejections.ts";
 export type { HostFilter } from "./find/live/host-filter.ts";
 export type { HostUse } from "./find/live/host-use.ts";
 export { leastBusy } from "./find/live/least-busy.ts";
 export type { LiveOptions, Preference, Subset } from "./find/live/live-options.ts";
-export type { LivePool, LivePoolEvents } from "./find/live/live-pool.ts";
+export type { LivePool } from "./find/live/live-pool.ts";
 export type { Outcome } from "./find/live/outcome.ts";
 export type { PickOptions, UseOptions } from "./find/live/pick-options.ts";
 export { random } from "./find/live/random.ts";

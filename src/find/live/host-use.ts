@@ -1,7 +1,7 @@
 import type { Host } from "../../model/host.ts";
 import type { Ejections } from "./ejections.ts";
 import type { Member } from "./member.ts";
-import type { Outcome } from "./outcome.ts";
+import { type Outcome, outcomeOfError, outcomeOfValue } from "./outcome.ts";
 
 /** A use of a host that has begun; to be ended by whoever began it, whatever comes of it. */
 export class HostUse {
@@ -33,5 +33,21 @@ export class HostUse {
     this.#member.inFlight -= 1;
     this.#ejections?.ended(this.#member, this.#epoch, outcome);
     if (outcome === "unreachable") this.#unreachable(this.#member);
+  }
+}
+
+/** Does the work, and ends the use by what came of it. What fails after the signal has aborted says nothing about the host. */
+export async function during<T>(
+  use: HostUse,
+  work: (host: Host) => T | PromiseLike<T>,
+  signal: AbortSignal | undefined,
+): Promise<Awaited<T>> {
+  try {
+    const value = await work(use.host);
+    use.end(outcomeOfValue(value));
+    return value;
+  } catch (error) {
+    use.end(signal?.aborted ? "undecided" : outcomeOfError(error));
+    throw error;
   }
 }

@@ -1,7 +1,7 @@
 import { optionalSignal, signalOf, type WaitOptions } from "../../arguments.ts";
 import { abortable, onAbort } from "../../async/abort.ts";
 import type { CancelTimer } from "../../async/clock.ts";
-import { DiscoveryError, isDiscoveryError } from "../../errors.ts";
+import { isDiscoveryError } from "../../errors.ts";
 import type { Host } from "../../model/host.ts";
 import { kindOf, quote, refuse } from "../../model/refuse.ts";
 import type { FindContext } from "../find-context.ts";
@@ -9,29 +9,18 @@ import type { Follower } from "../follower.ts";
 import type { Freshness } from "../freshness.ts";
 import type { Mirror } from "../mirror.ts";
 import { Readiness } from "../readiness.ts";
+import { Announcements, type LivePoolEvents } from "./announcements.ts";
 import { Ejections } from "./ejections.ts";
-import { HostUse } from "./host-use.ts";
+import { during, HostUse } from "./host-use.ts";
+import { Knowledge } from "./knowledge.ts";
 import type { LiveSettings } from "./live-options.ts";
-import { Listeners } from "./listeners.ts";
 import { Members } from "./members.ts";
-import { outcomeOfError, outcomeOfValue } from "./outcome.ts";
 import { checkPick, type PickOptions, type UseOptions } from "./pick-options.ts";
 import { Selection } from "./selection.ts";
 import type { Snapshot } from "./snapshot-file.ts";
 import { Snapshots } from "./snapshots.ts";
 import { Suspects } from "./suspects.ts";
-
-/** What a live pool tells its listeners, by event. */
-export interface LivePoolEvents {
-  /** The hosts of the pool are these now. */
-  hosts: readonly Host[];
-
-  /** Picks are made from these now: hosts came or went, are draining, were ejected, or are back. */
-  pickable: readonly Host[];
-
-  /** Contact with etcd was lost, or is back. */
-  freshness: Freshness;
-}
+import { ended, nobody, notReady, tooOld } from "./unpickable.ts";
 
 /** What a live pool needs of its `Discovery`. */
 export interface LiveContext extends FindContext {
@@ -58,26 +47,21 @@ export class LivePool implements AsyncDisposable {
   readonly #settings: LiveSettings;
   readonly #context: LiveContext;
   readonly #readiness = new Readiness();
-  readonly #listeners: Listeners<LivePoolEvents>;
+  readonly #announcements: Announcements;
   readonly #suspects: Suspects | undefined;
   readonly #ejections: Ejections | undefined;
   readonly #members: Members;
   readonly #selection: Selection;
   readonly #snapshots: Snapshots | undefined;
-  readonly #startedAt: number;
-  #mirror: Mirror | undefined;
-  #disk: { readonly revision: number; readonly liveAt: number; readonly hosts: number } | undefined;
-
+  readonly #knowledge: Knowledge;
   /** Whether the next pick needs no other look at anything. */
   #certain = false;
 
   /** Whether the selection is of the members as they are. */
   #fresh = true;
-  #told: Partial<{ hosts: readonly Host[]; pickable: readonly Host[]; source: string }> = {};
   #unfollow: () => void = () => {};
   #forgetSignal: (() => void) | undefined;
   #cancelPatience: CancelTimer = () => {};
-  #closedAt: number | undefined;
   #closing: Promise<void> | undefined;
 
   /** @internal */
@@ -87,8 +71,8 @@ export class LivePool implements AsyncDisposable {
     this.service = service;
     this.#settings = settings;
     this.#context = context;
-    this.#startedAt = clock.now();
-    this.#listeners = new Listeners(["hosts", "pickable", "freshness"], logger, { service });
+    this.#knowledge = new Knowledge(clock);
+    this.#announcements = new Announcements(logger, service);
     const shared = { clock, logger, random, service, changed: () => this.#changed() };
     this.#suspects = settings.suspects && new Suspects(settings.suspects, shared);
     this.#members = new Members(settings.filter, this.#suspects);
@@ -108,7 +92,7 @@ export class LivePool implements AsyncDisposable {
     this.#snapshots =
       settings.snapshot === undefined
         ? undefined
-        : new Snapshots(settings.snapshot, { ...shared, take: () => this.#snapshot() });
+        : new Snapshots(settings.snapshot, { ...shared, take: () => this.#knowledge.snapshot });
     this.#begin(settings.signal);
   }
 
@@ -153,16 +137,7 @@ export class LivePool implements AsyncDisposable {
    * pool that knows nothing yet, since it began; of one that has ended, since then.
    */
   get freshness(): Freshness {
-    const mirror = this.#mirror;
-    const now = this.#context.store.clock.now();
-    if (this.#closedAt === undefined && mirror !== undefined) return mirror.freshness;
-    const revision = mirror?.freshness.revision ?? this.#disk?.revision ?? 0;
-    if (this.#closedAt !== undefined) {
-      return { source: "stale", revision, ageMs: now - this.#closedAt };
-    }
-    return this.#disk === undefined
-      ? { source: "stale", revision, ageMs: now - this.#startedAt }
-      : { source: "disk", revision, ageMs: now - this.#disk.liveAt };
+    return this.#knowledge.freshness;
   }
 
   /**
@@ -178,7 +153,7 @@ export class LivePool implements AsyncDisposable {
   pick(options?: PickOptions | undefined): Host {
     const excluded = options === undefined ? undefined : checkPick(options);
     if (!this.#certain) this.#assertPickable();
-    return this.#selection.host(options?.key, excluded) ?? this.#throwAbsence();
+    return this.#selection.host(options?.key, excluded) ?? this.#throwNobody();
   }
 
   /**
@@ -204,7 +179,7 @@ export class LivePool implements AsyncDisposable {
   begin(options?: PickOptions | undefined): HostUse {
     const excluded = options === undefined ? undefined : checkPick(options);
     if (!this.#certain) this.#assertPickable();
-    const member = this.#selection.member(options?.key, excluded) ?? this.#throwAbsence();
+    const member = this.#selection.member(options?.key, excluded) ?? this.#throwNobody();
     return new HostUse(member, this.#ejections, () => this.#suspects?.remove(member.host.uuid));
   }
 
@@ -216,12 +191,12 @@ export class LivePool implements AsyncDisposable {
     event: E,
     listener: (event: LivePoolEvents[E]) => void,
   ): () => void {
-    return this.#listeners.on(event, listener);
+    return this.#announcements.on(event, listener);
   }
 
   /** Ends the pool; with a `snapshot` it resolves when the newest hosts are in the file. Idempotent, never rejects. */
   close(): Promise<void> {
-    return this.#close(new DiscoveryError("CLOSED", `${this.#name} has ended`));
+    return this.#close(ended(this.#name));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -262,20 +237,12 @@ export class LivePool implements AsyncDisposable {
     options: UseOptions | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Awaited<T>> {
-    const use = this.begin(options);
-    try {
-      const value = await work(use.host);
-      use.end(outcomeOfValue(value));
-      return value;
-    } catch (error) {
-      use.end(signal?.aborted ? "undecided" : outcomeOfError(error));
-      throw error;
-    }
+    return during(this.begin(options), work, signal);
   }
 
   #listed(mirror: Mirror): void {
     this.#cancelPatience();
-    this.#mirror = mirror;
+    this.#knowledge.listed(mirror);
     for (const member of this.#members.replace(mirror.hosts)) this.#ejections?.forget(member);
     this.#changed();
     this.#snapshots?.changed();
@@ -283,28 +250,20 @@ export class LivePool implements AsyncDisposable {
   }
 
   /** The snapshot of an earlier process has been read. */
-  #loaded({ hosts, liveAt, revision }: Snapshot): void {
-    if (this.#mirror !== undefined || this.#closedAt !== undefined) return;
-    const { clock } = this.#context.store;
-    const ageMs = Math.max(0, Date.now() - liveAt);
-    this.#disk = { revision, liveAt: clock.now() - ageMs, hosts: hosts.length };
-    this.#members.replace(hosts);
+  #loaded(snapshot: Snapshot): void {
+    if (this.#knowledge.mirror !== undefined || this.#closing !== undefined) return;
+    this.#knowledge.loaded(snapshot);
+    this.#members.replace(snapshot.hosts);
     this.#changed();
-    const waitMs = this.#startedAt + patienceMs - clock.now();
-    this.#cancelPatience = clock.setTimeout(() => this.#readiness.ready(), Math.max(0, waitMs));
+    const { clock } = this.#context.store;
+    this.#cancelPatience = clock.setTimeout(() => this.#readiness.ready(), patienceMs);
   }
 
   #failed(error: Error): void {
-    if (this.#mirror !== undefined) return;
+    if (this.#knowledge.mirror !== undefined) return;
     if (refusals.some((code) => isDiscoveryError(error, code))) this.#readiness.refuse(error);
-    else if (this.#disk !== undefined) this.#readiness.ready();
+    else if (this.#knowledge.fromDisk) this.#readiness.ready();
     else this.#readiness.reopen();
-  }
-
-  #snapshot(): Omit<Snapshot, "liveAt"> | undefined {
-    const mirror = this.#mirror;
-    if (mirror === undefined || mirror.freshness.source !== "live") return undefined;
-    return { revision: mirror.freshness.revision, hosts: mirror.hosts.slice() };
   }
 
   /** Who may be picked may be others now. What picks are made from is made anew soon, so that no pick has to. */
@@ -327,55 +286,28 @@ export class LivePool implements AsyncDisposable {
 
   #tell(): void {
     this.#refresh();
-    if (this.#closedAt !== undefined) return;
+    if (this.#closing !== undefined) return;
     const { freshness, hosts, pickable } = this;
-    const told = this.#told;
-    this.#told = { hosts, pickable, source: freshness.source };
-    if (told.hosts !== hosts) this.#listeners.emit("hosts", hosts);
-    if (told.pickable !== pickable) this.#listeners.emit("pickable", pickable);
-    if (told.source !== freshness.source) this.#listeners.emit("freshness", freshness);
+    this.#announcements.tell({ freshness, hosts, pickable });
   }
 
   #assertPickable(): void {
-    if (this.#closedAt !== undefined) throw new DiscoveryError("CLOSED", `${this.#name} has ended`);
-    if (this.#mirror === undefined && this.#disk === undefined) {
-      throw new DiscoveryError(
-        "NOT_READY",
-        `the hosts of ${this.#name} are not known yet: await waitReady() first`,
-      );
-    }
+    if (this.#closing !== undefined) throw ended(this.#name);
+    if (!this.#knowledge.any) throw notReady(this.#name);
     this.#refresh();
     const { source, ageMs } = this.freshness;
     const { maxStaleMs } = this.#settings;
     if (source !== "live" && ageMs > maxStaleMs) {
-      throw new DiscoveryError(
-        "UNAVAILABLE",
-        `what is known of ${this.#name} is ${Math.round(ageMs)} ms old, and maxStaleMs is ${maxStaleMs}`,
-        { cause: this.#mirror?.failure },
-      );
+      throw tooOld(this.#name, ageMs, maxStaleMs, this.#knowledge.mirror?.failure);
     }
     this.#certain = source === "live" || maxStaleMs === Infinity;
   }
 
-  #throwAbsence(): never {
-    const { shard, metadata } = this.#settings.filter;
-    if (this.#members.hosts.length > 0) {
-      throw new DiscoveryError("NO_HOST_FOUND", `all hosts of ${this.#name} are excluded`);
-    }
-    const others = this.#mirror?.hosts.length ?? this.#disk?.hosts ?? 0;
-    if (others > 0 && shard !== undefined) {
-      const having = metadata === undefined ? "" : " with the metadata asked for";
-      throw new DiscoveryError(
-        "NO_HOST_FOUND_ON_SHARD",
-        `${this.#name} has hosts, but none on shard ${quote(shard)}${having}`,
-      );
-    }
-    throw new DiscoveryError(
-      "NO_HOST_FOUND",
-      others > 0
-        ? `${this.#name} has hosts, but none with the metadata asked for`
-        : `no host of ${this.#name} lives`,
-    );
+  #throwNobody(): never {
+    throw nobody(this.#name, this.#settings.filter, {
+      ofPool: this.#members.hosts.length,
+      ofService: this.#knowledge.hosts,
+    });
   }
 
   #close(reason: unknown): Promise<void> {
@@ -386,13 +318,13 @@ export class LivePool implements AsyncDisposable {
   async #end(reason: unknown): Promise<void> {
     // Before the mirror is let go, from which the last snapshot is made.
     const snapshotWritten = this.#snapshots?.close();
-    this.#closedAt = this.#context.store.clock.now();
+    this.#knowledge.end();
     this.#certain = false;
     this.#cancelPatience();
     this.#forgetSignal?.();
     this.#unfollow();
     this.#readiness.refuse(reason);
-    this.#listeners.clear();
+    this.#announcements.clear();
     this.#ejections?.close();
     this.#suspects?.close();
     await snapshotWritten;
