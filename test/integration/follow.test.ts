@@ -219,7 +219,7 @@ describe.each(apis)("etcd v$api", (etcdApi) => {
         users: [{ name: "app", password: "secret", roles: ["reader"] }],
       };
       await using etcd = await start();
-      const { allow } = await etcdApi.askForPasswords(etcd, auth);
+      const users = await etcdApi.askForPasswords(etcd, auth);
       const raw = etcdApi.raw(etcd, auth.rootPassword);
       // v2 says the same of a wrong password, so that it depends on whether the user was ever let in.
       const refused = api === 3 ? /^PERMISSION_DENIED$/ : /^(PERMISSION_DENIED|UNAUTHENTICATED)$/;
@@ -234,7 +234,7 @@ describe.each(apis)("etcd v$api", (etcdApi) => {
         message: expect.stringMatching(/\/services(_infos)?\/api/) as string,
       });
       await raw.put("/services/api/a", textOf(hostValue("api", "a")));
-      await allow({ name: "reader", permissions: [{ access: "read", prefix: "/" }] });
+      await users.allow({ name: "reader", permissions: [{ access: "read", prefix: "/" }] });
       expect(await subscription.next()).toMatchObject({
         value: { type: "up", host: { uuid: "a" } },
       });

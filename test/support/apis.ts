@@ -14,13 +14,13 @@ export interface EtcdApi {
   readonly api: 2 | 3;
 
   /** Starts an etcd that serves it. */
-  start(options?: StartEtcdOptions): Promise<EtcdCluster>;
+  readonly start: (options?: StartEtcdOptions) => Promise<EtcdCluster>;
 
   /** The way to an etcd by hand, as root where it asks for a password. */
   raw(etcd: EtcdCluster, rootPassword?: string): RawEtcd | RawEtcdV2;
 
   /** How many watches an etcd of one member has. A service that is followed takes two. */
-  watchers(etcd: EtcdCluster): Promise<number>;
+  readonly watchers: (etcd: EtcdCluster) => Promise<number>;
 
   /** Sets users up, and asks for passwords from now on. */
   askForPasswords(etcd: EtcdCluster, auth: EtcdAuth): Promise<EtcdUsers>;
