@@ -11,7 +11,8 @@ const [, strategy = "", hosts = "1", picks = "1"] = process.argv.slice(2);
 const store = memoryStore();
 for (let index = 0; index < Number(hosts); index += 1) {
   const id = `${crypto.randomUUID()}-node-${index}.internal`;
-  store.put("bench", { kind: "host", id }, hostRecord("bench", id));
+  const record = { ...JSON.parse(hostRecord("bench", id)), weight: 1 + (index % 3) };
+  store.put("bench", { kind: "host", id }, JSON.stringify(record));
 }
 /** @type {Record<string, () => service.Strategy>} */
 const strategies = {

@@ -47,6 +47,9 @@ class LeastBusyPicker implements Picker {
     const one = this.#candidates[first];
     const other = this.#candidates[second];
     if (one === undefined || other === undefined) return first;
+    // Whoever does nothing is taken without a look at the hosts, which lie somewhere else in memory.
+    if (one.inFlight === 0) return first;
+    if (other.inFlight === 0) return second;
     return one.inFlight * other.host.weight <= other.inFlight * one.host.weight ? first : second;
   }
 }

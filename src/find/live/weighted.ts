@@ -65,6 +65,7 @@ const momentRange = 2 ** 32;
 export function turnsOf(weights: readonly number[]): Uint32Array {
   const counts = turnCounts(weights);
   const total = counts.reduce((sum, count) => sum + count, 0);
+  if (total === counts.length) return Uint32Array.from(counts.keys());
   // The moment of a turn and whose it is in one number: these sort many times faster than pairs.
   const moments = new Float64Array(total);
   let at = 0;
