@@ -5,10 +5,10 @@ import type { CallOptions, Session } from "../store.ts";
 import type { HeldHost, Holder } from "./held-hosts.ts";
 
 /** Which part of a host's time passes before it is asked for anew; the rest is for further tries. */
-const refreshAfter = 0.7;
+const refreshAfter = 0.5;
 
 /** The first time it may be half of that, by lot: hosts that were put together are not to be due together for ever. */
-const firstRefreshAfter = 0.35;
+const firstRefreshAfter = 0.25;
 
 /** Hosts that are due within this part of the time are refreshed together. */
 const together = 0.03;
