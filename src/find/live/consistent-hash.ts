@@ -17,7 +17,8 @@ export interface ConsistentHashOptions {
 
 /**
  * The same `key` to the same host, in every process; when hosts come or go, only the keys of these
- * move. A pick without a key is a random one. Hosts get keys by their `weight`. Throws
+ * move. A pick without a key is a random one. Hosts get keys by their `weight`, which is
+ * to be around 1: above 10 it counts as 10. Throws
  * `INVALID_ARGUMENT`.
  */
 export function consistentHash(options?: ConsistentHashOptions | undefined): Strategy {
@@ -28,8 +29,8 @@ export function consistentHash(options?: ConsistentHashOptions | undefined): Str
   return { picker: (draw) => new RingPicker(draw, points) };
 }
 
-/** The highest weight that has its share; the points of one host are not to fill the memory. */
-const heaviest = 1_000;
+/** The highest weight that has its share, or fleets whose weights are all in the hundreds would fill the memory with points. */
+const heaviest = 10;
 
 class RingPicker implements Picker {
   readonly #dice: Dice;

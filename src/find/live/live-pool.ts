@@ -169,18 +169,15 @@ export class LivePool implements AsyncDisposable {
     if (typeof work !== "function") {
       refuse("work", `must be a function that is given a host, not ${kindOf(work)}`);
     }
-    if (options !== undefined) checkPick(options);
+    const excluded = options === undefined ? undefined : checkPick(options);
     const signal = optionalSignal(options?.signal);
     if (signal?.aborted) return Promise.reject(signal.reason);
-    return abortable(this.#use(work, options, signal), signal);
+    return abortable(this.#use(work, options?.key, excluded, signal), signal);
   }
 
   /** As {@link use}, for work that is no function: picks a host; whoever calls says by `end` what came of it. Throws as `pick` does. */
   begin(options?: PickOptions | undefined): HostUse {
-    const excluded = options === undefined ? undefined : checkPick(options);
-    if (!this.#certain) this.#assertPickable();
-    const member = this.#selection.member(options?.key, excluded) ?? this.#throwNobody();
-    return new HostUse(member, this.#ejections, () => this.#suspects?.remove(member.host.uuid));
+    return this.#useOf(options?.key, options === undefined ? undefined : checkPick(options));
   }
 
   /**
@@ -234,10 +231,17 @@ export class LivePool implements AsyncDisposable {
 
   async #use<T>(
     work: (host: Host) => T | PromiseLike<T>,
-    options: UseOptions | undefined,
+    key: string | undefined,
+    excluded: ReadonlySet<string> | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Awaited<T>> {
-    return during(this.begin(options), work, signal);
+    return during(this.#useOf(key, excluded), work, signal);
+  }
+
+  #useOf(key: string | undefined, excluded: ReadonlySet<string> | undefined): HostUse {
+    if (!this.#certain) this.#assertPickable();
+    const member = this.#selection.member(key, excluded) ?? this.#throwNobody();
+    return new HostUse(member, this.#ejections, () => this.#suspects?.remove(member.host.uuid));
   }
 
   #listed(mirror: Mirror): void {

@@ -235,6 +235,36 @@ describe("a pick", () => {
   });
 });
 
+describe("what a user gives", () => {
+  it("a strategy of one's own, though it throws or answers nonsense, leaves a host to pick", async () => {
+    const stage = liveStage();
+    const update = (): void => {
+      throw new Error("not today");
+    };
+    const pool = await stage.ready({ strategy: { picker: () => ({ update, pick: () => 99 }) } });
+    await stage.put("a", "b");
+    expect(tally(100, () => pool.pick()).size).toBe(2);
+    expect(stage.log.splice(0).filter((line) => line.startsWith("error"))).toEqual([
+      "error: a strategy threw",
+    ]);
+  });
+
+  it("a listener that throws, at once or later, is logged and harms no other", async () => {
+    const stage = liveStage();
+    const pool = await stage.ready();
+    const told: string[] = [];
+    pool.on("hosts", () => {
+      throw new Error("at once");
+    });
+    pool.on("hosts", () => Promise.reject(new Error("later")));
+    pool.on("hosts", (hosts) => void told.push(ids(hosts).join(" ")));
+    await stage.put("a");
+    expect(told.at(-1)).toBe("a");
+    const errors = stage.log.splice(0).filter((line) => line.startsWith("error"));
+    expect(new Set(errors)).toEqual(new Set(['error: a listener for "hosts" threw']));
+  });
+});
+
 describe("wrong options", () => {
   it.each<[string, object]>([
     ["maxStaleMs", { maxStaleMs: -1 }],

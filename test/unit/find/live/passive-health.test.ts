@@ -58,6 +58,17 @@ describe("use", () => {
     expect(pool.ejected).toEqual([]);
   });
 
+  it("excludes hosts that can be told only once", async () => {
+    const stage = liveStage();
+    await stage.put("a", "b", "c");
+    const pool = await stage.ready();
+    const used = new Set<string>();
+    for (let times = 0; times < 50; times += 1) {
+      used.add(await pool.use(({ uuid }) => uuid, { exclude: pool.hosts.slice(1).values() }));
+    }
+    expect([...used]).toEqual(["a"]);
+  });
+
   it("ejects a host at once that cannot be reached, and tells so", async () => {
     const stage = liveStage();
     await stage.put("a", "b", "c");

@@ -273,6 +273,12 @@ describe("consistentHash", () => {
     expect((heavy[0] ?? 0) / keys.length).toBeLessThan(0.6);
   });
 
+  it("takes weights above 10 for 10, so that a ring does not grow beyond measure", () => {
+    const among = [1e300, 10].map((weight, id) => candidate({ id: `w-${id}`, weight }));
+    const found = counts(pickerOf(consistentHash(), among), among, keys.length, (at) => keys[at]);
+    expect(Math.min(...found) / keys.length).toBeGreaterThan(0.4);
+  });
+
   it("without a key is random", () => {
     const among = candidates(5);
     const picker = pickerOf(consistentHash(), among);
