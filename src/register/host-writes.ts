@@ -77,6 +77,9 @@ export async function writePiece(
     readonly session: Session;
     readonly conditions: readonly Condition[];
     readonly info?: Uint8Array | undefined;
+
+    /** What has to be settled, too, before anybody is told that the hosts are there. */
+    readonly beside?: (() => Promise<unknown> | undefined) | undefined;
   },
 ): Promise<WriteResult> {
   const { session } = options;
@@ -91,6 +94,8 @@ export async function writePiece(
       for (const { entry } of piece) entry.unanswered = true;
       throw error;
     });
+  // Whose failure is told by whoever has asked for it.
+  await options.beside?.()?.catch(() => {});
   if (result.applied) {
     const now = context.store.clock.now();
     for (const [index, { entry, record, value }] of piece.entries()) {

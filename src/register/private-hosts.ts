@@ -13,11 +13,14 @@ export async function writePrivateHosts(keeper: ServiceKeeper, session: Session)
   const { context, service } = keeper;
 
   const hosts = due.map((entry) => hostWrite(entry));
+  let infoWritten: Promise<void> | undefined;
+  const beside = () => infoWritten;
   const writes: Promise<unknown>[] = pieces(hosts, context.writeSize).map((piece) =>
-    writePiece(context, service, piece, { session, conditions: [] }),
+    writePiece(context, service, piece, { session, conditions: [], beside }),
   );
   if (writer !== undefined && (keeper.info?.value === undefined || newcomers.length > 0)) {
-    writes.push(writeMissingInfo(keeper));
+    infoWritten = writeMissingInfo(keeper);
+    writes.push(infoWritten);
   }
   await settled(writes);
   if (writer === undefined || newcomers.length === 0 || keeper.info?.record?.public !== true) {
