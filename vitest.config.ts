@@ -8,7 +8,8 @@ const config: ViteUserConfig = defineConfig({
     globalSetup: ["test/support/global-setup.ts"],
     // Real processes: tests look at signals, exit codes and what keeps a process alive.
     pool: "forks",
-    maxWorkers: 2,
+    // Tests wait more than they work.
+    maxWorkers: 3,
     testTimeout: 20_000,
     hookTimeout: 60_000,
     teardownTimeout: 20_000,
