@@ -24,7 +24,7 @@ export interface RawAnswer {
 }
 
 /** What etcd says when it refuses a request. */
-export class RawEtcdV2Error extends Error {
+class RawEtcdV2Error extends Error {
   override readonly name = "RawEtcdV2Error";
 
   /** Such as 100 (no such key) or 401 (the history no longer has that index). */
