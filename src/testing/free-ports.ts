@@ -8,13 +8,21 @@ import { createServer } from "node:net";
  * Another process may still take one first, so be ready to pick again.
  */
 export async function freePorts(count: number): Promise<number[]> {
-  const ports = new Set<number>();
-  while (ports.size < count) {
+  const ports: number[] = [];
+  while (ports.length < count) {
     const port = randomInt(10_000, 32_768);
-    if (!ports.has(port) && (await isFree(port))) ports.add(port);
+    if (given.has(port)) continue;
+    given.add(port);
+    if (await isFree(port)) ports.push(port);
+    else given.delete(port);
+    if (given.size >= mostGiven) given.clear();
   }
-  return [...ports];
+  return ports;
 }
+
+/** Not given twice by one process: a server that is down for a moment wants its port back. */
+const given = new Set<number>();
+const mostGiven = 10_000;
 
 function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { startEtcd } from "../../src/testing/index.ts";
 import { busyService, startBusyClient } from "../support/busy-client.ts";
+import { eventually } from "../support/eventually.ts";
 import { RawEtcd } from "../support/raw-etcd.ts";
 import { signIns } from "../support/sign-ins.ts";
 
@@ -29,7 +30,7 @@ test("an etcd that forgot all tokens when it was restarted is signed in to once 
   expect(await created()).toEqual(before);
   expect(clients.flatMap(({ lookups }) => lookups.failures)).toEqual([]);
   expect(one.follower.told.filter((event) => event.startsWith("down"))).toEqual([]);
-  expect(await counted.others()).toBe(clients.length);
+  await eventually(async () => expect(await counted.others()).toBe(clients.length));
   for (const [i, client] of clients.entries()) {
     expect(client.warnings().length - (linesBefore[i] ?? 0)).toBeLessThan(10);
   }

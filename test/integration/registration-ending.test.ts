@@ -189,7 +189,8 @@ describe.each(apis)("etcd v$api", (etcdApi) => {
         type: "update",
         host: { draining: true, uuid: leaver?.uuid },
       });
-      expect(leaver?.state).toBe("draining");
+      // Its own answer may come after what followers are told.
+      await eventually(() => expect(leaver?.state).toBe("draining"));
       expect((await discovery.get("my-service").all()).length).toBe(2);
       for (let i = 0; i < 10; i += 1) {
         expect((await discovery.get("my-service").one()).uuid).toBe(stayer?.uuid);
