@@ -6,7 +6,7 @@ import { atMost } from "./table.js";
 const hosts = 1_000;
 
 /** How often this package prolongs the life of a host whose TTL is 5 s; a little sooner if others are due. */
-const intervalMs = 3_500;
+const intervalMs = 2_500;
 
 /** A whole number of these. */
 const windowMs = 14_000;
