@@ -20,10 +20,11 @@ export function signIns(etcd: EtcdCluster, rootPassword: string): SignIns {
     throw new Error(`etcd refused ${path}: ${await answer.text()}`);
   };
   const signIn = async (): Promise<void> => {
-    if (signedIn.pid !== etcd.pid) signedIn = { pid: etcd.pid, count: 0 };
-    signedIn.count += 1;
     token = undefined;
     const answer = await ask("/v3/auth/authenticate", { name: "root", password: rootPassword });
+    // Only what etcd has counted, too: it may just be restarting.
+    if (signedIn.pid !== etcd.pid) signedIn = { pid: etcd.pid, count: 0 };
+    signedIn.count += 1;
     token = String(answer["token"]);
   };
   return {
