@@ -68,7 +68,9 @@ export const watches: readonly ContractCase[] = [
         }
       })();
       for (let round = 0; round < 5; round += 1) {
-        const { revision, hosts } = await bench.read();
+        // Without the info: where that comes in an answer of its own, the listing is as old as the older one.
+        const selection = { info: false, hosts: "all" } as const;
+        const { revision, hosts } = await bench.store.read(bench.service, selection, options);
         const known = hosts[0] === undefined ? 0 : Number(new TextDecoder().decode(hosts[0].value));
         const watch = bench.watch(revision + 1);
         const expected = Array.from(
