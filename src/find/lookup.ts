@@ -1,7 +1,10 @@
 import { optionalMilliseconds, optionalSignal } from "../arguments.ts";
-import type { CallOptions } from "../store/store.ts";
+import type { ReadOptions } from "../store/store.ts";
 import type { FindContext } from "./find-context.ts";
 import type { Mirror } from "./mirror.ts";
+
+/** After so long without an answer that all of etcd agrees upon, that of one member is better than none. */
+const settleAfterMs = 1_000;
 
 /** What every lookup takes. */
 export interface LookupOptions {
@@ -22,17 +25,19 @@ export interface LookupContext extends Pick<
 }
 
 /** Checks the options of a lookup, and fills in the default. Throws `INVALID_ARGUMENT`. */
-export function lookupCall(options: LookupOptions, context: LookupContext): CallOptions {
+export function lookupCall(options: LookupOptions, context: LookupContext): ReadOptions {
+  const timeoutMs = optionalMilliseconds("timeoutMs", options.timeoutMs, 1) ?? context.timeoutMs;
   return {
     signal: optionalSignal(options.signal),
-    timeoutMs: optionalMilliseconds("timeoutMs", options.timeoutMs, 1) ?? context.timeoutMs,
+    timeoutMs,
+    settleAfterMs: Math.min(settleAfterMs, timeoutMs / 2),
   };
 }
 
 /** Carries out one reading of the store. It keeps the process alive as long as it takes. */
 export async function lookup<T>(
   context: LookupContext,
-  call: CallOptions,
+  call: ReadOptions,
   read: () => Promise<T>,
 ): Promise<T> {
   call.signal?.throwIfAborted();

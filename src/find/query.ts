@@ -8,7 +8,7 @@ import { assertOptionalString, quote } from "../model/refuse.ts";
 import { Service } from "../model/service.ts";
 import { noStrings } from "../model/strings.ts";
 import { assertUrlArguments } from "../model/url.ts";
-import type { CallOptions, Selection, StoredRecord } from "../store/store.ts";
+import type { ReadOptions, Selection, StoredRecord } from "../store/store.ts";
 import { HostPromise } from "./host-promise.ts";
 import { lookup, lookupCall, type LookupContext, type LookupOptions } from "./lookup.ts";
 import { drainingLast, inRandomOrder } from "./orders.ts";
@@ -50,7 +50,7 @@ export class Query {
   readonly #service: string;
   readonly #shard: string | undefined;
   readonly #maxStaleMs: number | undefined;
-  readonly #call: CallOptions;
+  readonly #call: ReadOptions;
 
   /** @internal Throws `INVALID_ARGUMENT`. */
   constructor(context: LookupContext, service: string, options?: GetOptions | undefined) {

@@ -4,6 +4,7 @@ import { DiscoveryError } from "../errors.ts";
 import type {
   CallOptions,
   Listing,
+  ReadOptions,
   Selection,
   Session,
   Store,
@@ -35,11 +36,11 @@ export class DeferredStore implements Store {
     this.#load = load;
   }
 
-  read(service: string, selection: Selection, options: CallOptions): Promise<Listing> {
+  read(service: string, selection: Selection, options: ReadOptions): Promise<Listing> {
     return this.#call(options, (store) => store.read(service, selection, options));
   }
 
-  services(options: CallOptions & { readonly alive: boolean }): Promise<string[]> {
+  services(options: ReadOptions & { readonly alive: boolean }): Promise<string[]> {
     return this.#call(options, (store) => store.services(options));
   }
 

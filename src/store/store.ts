@@ -30,10 +30,10 @@ export interface Store {
    * is not declared info and hosts are read side by side, the hosts no older than the info, and the
    * listing's revision is the older one's.)
    */
-  read(service: string, selection: Selection, options: CallOptions): Promise<Listing>;
+  read(service: string, selection: Selection, options: ReadOptions): Promise<Listing>;
 
   /** The names of the services that have a record, each once, sorted by their bytes. */
-  services(options: CallOptions & { readonly alive: boolean }): Promise<string[]>;
+  services(options: ReadOptions & { readonly alive: boolean }): Promise<string[]>;
 
   /**
    * Changes records of one service: all changes, at one revision, if every condition holds, else
@@ -108,6 +108,16 @@ export interface CallOptions {
 
   /** How long the call may take in all, fail-over included; then it rejects with `TIMEOUT`, or with `UNAVAILABLE` if no endpoint could be reached at all. */
   readonly timeoutMs: number;
+}
+
+export interface ReadOptions extends CallOptions {
+  /**
+   * When the store has not come to an agreement for so long, in milliseconds, as while its members
+   * choose a leader, what one of them knows by itself will do, if that is no older than anything this
+   * store has told before, and is not that there is nothing. Default: it never will. Stores that are
+   * one, or cannot do it, need not look at it.
+   */
+  readonly settleAfterMs?: number | undefined;
 }
 
 /** Which records of a service. */

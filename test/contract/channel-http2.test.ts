@@ -19,7 +19,9 @@ import { type Script, ScriptedGrpcServer } from "../support/scripted-grpc-server
 
 /** What the channel of our own promises beyond the seam, and `@grpc/grpc-js` does not. */
 
-const putResponse = PutResponse.encode({ header: { clusterId: 1n, revision: 7n } }).finish();
+const putResponse = PutResponse.encode({
+  header: { clusterId: 1n, revision: 7n, raftTerm: 2n },
+}).finish();
 
 const deadlineMs = 5_000;
 

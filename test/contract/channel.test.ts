@@ -31,7 +31,9 @@ const subjects = [
 ] as const;
 
 /** What an answer decodes from in the scripted tests: `revision` 7. */
-const putResponse = PutResponse.encode({ header: { clusterId: 1n, revision: 7n } }).finish();
+const putResponse = PutResponse.encode({
+  header: { clusterId: 1n, revision: 7n, raftTerm: 2n },
+}).finish();
 
 const deadlineMs = 5_000;
 const connectTimeoutMs = 5_000;

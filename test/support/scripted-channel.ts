@@ -5,6 +5,7 @@ import type {
   DuplexMethod,
   DuplexObserver,
   DuplexOptions,
+  Metadata,
   Method,
   UnaryMethod,
   UnaryOptions,
@@ -32,8 +33,8 @@ export interface ScriptedStream {
 export class ScriptedChannel implements Channel {
   readonly streams: ScriptedStream[] = [];
 
-  /** Answers a call, by the method's name and its request; what it throws is the call's failure. */
-  answer: (method: string, request: unknown) => object = () => {
+  /** Answers a call, by the method's name, its request and its metadata; what it throws is the call's failure. */
+  answer: (method: string, request: unknown, metadata?: Metadata) => object = () => {
     throw new GrpcError(GrpcStatus.UNIMPLEMENTED, "the test does not answer");
   };
 
@@ -43,9 +44,9 @@ export class ScriptedChannel implements Channel {
   async unary<I, O>(
     method: UnaryMethod<I, O>,
     request: NoInfer<I>,
-    _options: UnaryOptions,
+    { metadata }: UnaryOptions,
   ): Promise<O> {
-    return complete(method, this.answer(nameOf(method), request));
+    return complete(method, this.answer(nameOf(method), request, metadata));
   }
 
   duplex<I, O>(

@@ -44,6 +44,7 @@ export class ScriptedEtcd implements AsyncDisposable {
   refuse: (method: string) => Refusal | undefined = () => undefined;
 
   clusterId = 7n;
+  raftTerm = 2n;
   revision = 1;
 
   /** The newest revision that is forgotten. */
@@ -67,7 +68,8 @@ export class ScriptedEtcd implements AsyncDisposable {
   }
 
   get header(): ResponseHeader {
-    return { clusterId: this.clusterId, revision: BigInt(this.revision) };
+    const { clusterId, revision, raftTerm } = this;
+    return { clusterId, revision: BigInt(revision), raftTerm };
   }
 
   /** Writes all of this at one new revision, and tells the watches that are served of it. */

@@ -3,6 +3,7 @@ import type { Clock } from "../../async/clock.ts";
 import { overdue } from "../../async/overdue.ts";
 import { DiscoveryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
+import { AnyMember } from "../etcd/any-member.ts";
 import type { AnswerHeader } from "../etcd/cluster.ts";
 import { type AttemptOptions, Endpoints } from "../etcd/endpoints.ts";
 import type { User, UserSource } from "../etcd/user.ts";
@@ -42,6 +43,9 @@ export interface ClientCall {
   /** Whether the answer is agreed upon by the cluster, rather than one member's own. */
   readonly linearizable: boolean;
 
+  /** Whether any member will do, though it may know no leader. Default: false. */
+  readonly leaderless?: boolean | undefined;
+
   /** Told when each attempt begins, by the clock. */
   readonly onAttempt?: ((startedAt: number) => void) | undefined;
 }
@@ -58,12 +62,14 @@ export class Client {
   readonly endpoints: Endpoints<Channel>;
   readonly authentication: Authentication;
   readonly cluster: WitnessedCluster;
+  readonly #anyMember: AnyMember<Channel>;
   #closed = false;
 
   constructor(options: ClientOptions) {
     this.clock = options.clock;
     this.logger = options.logger;
     this.endpoints = new Endpoints({ ...options, failure: endpointFailure });
+    this.#anyMember = new AnyMember(this.endpoints.all, options.clock);
     this.cluster = new WitnessedCluster(options.onReplaced);
     this.authentication = new Authentication({
       user: options.user,
@@ -185,10 +191,15 @@ export class Client {
   #attempt<I, O>(
     method: UnaryMethod<I, O>,
     request: NoInfer<I>,
-    options: AttemptOptions & { readonly metadata: Metadata },
+    options: AttemptOptions & {
+      readonly metadata: Metadata;
+      readonly leaderless?: boolean | undefined;
+    },
   ): Promise<O> {
-    const { signal, metadata } = options;
-    return this.endpoints.call(
+    const { signal } = options;
+    const anyMember = options.leaderless === true;
+    const metadata = anyMember ? leaderless(options.metadata) : options.metadata;
+    return (anyMember ? this.#anyMember : this.endpoints).call(
       (channel, deadlineMs) => channel.unary(method, request, { signal, deadlineMs, metadata }),
       options,
     );
@@ -206,6 +217,11 @@ export class Client {
     );
     return answer.token;
   }
+}
+
+/** The metadata of a call that needs no leader. */
+function leaderless(metadata: Metadata): Metadata {
+  return Object.fromEntries(Object.entries(metadata).filter(([name]) => name !== "hasleader"));
 }
 
 export function closedError(): DiscoveryError {

@@ -4,6 +4,7 @@ import type { Clock } from "../../async/clock.ts";
 import type {
   CallOptions,
   Listing,
+  ReadOptions,
   Selection,
   Session,
   Store,
@@ -69,11 +70,11 @@ export class Etcd3Store implements Store {
     this.#watchStream = new WatchStream(this.#client);
   }
 
-  read(service: string, selection: Selection, options: CallOptions): Promise<Listing> {
+  read(service: string, selection: Selection, options: ReadOptions): Promise<Listing> {
     return this.#untilClosed(options, () => this.#reading.read(service, selection, options));
   }
 
-  services(options: CallOptions & { readonly alive: boolean }): Promise<string[]> {
+  services(options: ReadOptions & { readonly alive: boolean }): Promise<string[]> {
     return this.#untilClosed(options, () => this.#reading.services(options));
   }
 

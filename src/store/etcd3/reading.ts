@@ -7,13 +7,16 @@ import {
   isServiceName,
   servicesPrefix,
 } from "../../model/keys.ts";
-import type { CallOptions, Listing, Selection } from "../store.ts";
+import { delay } from "../../async/abort.ts";
+import type { Listing, ReadOptions, Selection } from "../store.ts";
+import type { AnswerHeader } from "../etcd/cluster.ts";
 import type { Client } from "./client.ts";
 import type { RangeRequest, RangeResponse } from "./gen/etcd.ts";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
 import { afterKey, afterPrefix, oneKey, prefixRange, sortedByBytes, textOf } from "./keys.ts";
 import * as methods from "./methods.ts";
 import { hostRecords, keyOf, keyValueOf, ListedRecord, revisionOf } from "./record.ts";
+import { secondBest } from "./second-best.ts";
 import { discoveryError } from "./status.ts";
 
 /** Keys in the first answer; more come in further ones. */
@@ -25,11 +28,18 @@ const pageBytes = 2 * 2 ** 20;
 /** How many hosts are asked for by name at most; of more, all are read. */
 const mostNamedHosts = 90;
 
+/** How long to wait before another member is asked, when what one knew was of no use. */
+const anotherMs = 100;
+
 /** What ranges held at a revision: encoded `KeyValue`s, by the order of the ranges. */
 interface Held {
+  readonly header: AnswerHeader | undefined;
   readonly revision: number;
   readonly ranges: readonly (readonly Uint8Array[])[];
 }
+
+/** How long it may take, and what ends it. */
+type Call = Pick<ReadOptions, "signal" | "timeoutMs">;
 
 /** Reads the records, each in one round trip unless there is more than a page of them. */
 export class Reading {
@@ -42,7 +52,7 @@ export class Reading {
   }
 
   /** See `Store.read`. */
-  async read(service: string, { info, hosts }: Selection, options: CallOptions): Promise<Listing> {
+  async read(service: string, { info, hosts }: Selection, options: ReadOptions): Promise<Listing> {
     const prefix = hostsPrefix(this.#prefix, service);
     const all = hosts === "all" || hosts.length > mostNamedHosts;
     const ranges: RangeRequest[] = info ? [oneKey(infoKey(this.#prefix, service))] : [];
@@ -74,7 +84,7 @@ export class Reading {
   }
 
   /** See `Store.services`. */
-  async services({ alive, ...options }: CallOptions & { alive: boolean }): Promise<string[]> {
+  async services({ alive, ...options }: ReadOptions & { alive: boolean }): Promise<string[]> {
     const services = servicesPrefix(this.#prefix);
     const prefixes = alive ? [services] : [services, infosPrefix(this.#prefix)];
     const names = new Set<string>();
@@ -98,14 +108,56 @@ export class Reading {
   }
 
   /**
-   * Reads all of some ranges at one revision, a page at a time.
+   * Reads all of some ranges at one revision.
    *
    * @param next where the page after one that ends with this key begins
    */
-  async #hold(
+  #hold(
     ranges: readonly RangeRequest[],
     next: (last: Uint8Array) => Uint8Array,
-    { signal, timeoutMs }: CallOptions,
+    options: ReadOptions,
+    keys: () => readonly string[],
+  ): Promise<Held> {
+    const agreed = this.#gather(ranges, next, options, keys);
+    const { settleAfterMs, signal, timeoutMs } = options;
+    if (settleAfterMs === undefined) return agreed;
+    const alone = ranges.map((range) => ({ ...range, serializable: true }));
+    const leftMs = timeoutMs - settleAfterMs;
+    return secondBest(
+      this.#client.clock,
+      agreed,
+      settleAfterMs,
+      (own) => this.#settle(alone, next, { signal: own, timeoutMs: leftMs }, keys),
+      signal,
+    );
+  }
+
+  /** What a member knows by itself, if that is something, and no older than what was seen of others. */
+  async #settle(
+    ranges: readonly RangeRequest[],
+    next: (last: Uint8Array) => Uint8Array,
+    options: Call & { readonly signal: AbortSignal },
+    keys: () => readonly string[],
+  ): Promise<Held> {
+    const { clock, cluster, logger } = this.#client;
+    for (;;) {
+      const { era } = cluster.mark;
+      const held = await this.#gather(ranges, next, options, keys);
+      const found = held.ranges.some((range) => range.length > 0);
+      const behind = cluster.notice(held.header);
+      if (found && !behind && cluster.mark.era === era) {
+        logger.debug("etcd comes to no agreement: took what one member knew", { keys: keys() });
+        return held;
+      }
+      await delay(clock, anotherMs, options.signal);
+    }
+  }
+
+  /** Reads ranges a page at a time. */
+  async #gather(
+    ranges: readonly RangeRequest[],
+    next: (last: Uint8Array) => Uint8Array,
+    { signal, timeoutMs }: Call,
     keys: () => readonly string[],
   ): Promise<Held> {
     const deadline = this.#client.clock.now() + timeoutMs;
@@ -114,7 +166,8 @@ export class Reading {
       try {
         const firsts = ranges.map((range) => ({ ...range, limit: BigInt(size) }));
         const pages = await this.#ask(firsts, signal, remainingMs);
-        const revision = Number(pages[0]?.header?.revision ?? 0);
+        const header = pages[0]?.header;
+        const revision = Number(header?.revision ?? 0);
         const held: (readonly Uint8Array[])[] = [];
         for (const [index, range] of ranges.entries()) {
           let page = pages[index];
@@ -129,7 +182,7 @@ export class Reading {
           }
           held.push(encoded);
         }
-        return { revision, ranges: held };
+        return { header, revision, ranges: held };
       } catch (error) {
         if (!(error instanceof GrpcError)) throw error;
         // Compacted while it was read: the pages that are left have to be of a newer revision.
@@ -150,8 +203,12 @@ export class Reading {
     signal: AbortSignal | undefined,
     timeoutMs: number,
   ): Promise<(RangeResponse | undefined)[]> {
-    const call = { signal, timeoutMs, repeatable: true, linearizable: true };
     const [first] = ranges;
+    const alone = first?.serializable === true;
+    const call = {
+      ...{ signal, timeoutMs, repeatable: true },
+      ...{ linearizable: !alone, leaderless: alone },
+    };
     if (ranges.length === 1 && first !== undefined) {
       return [await this.#client.unary(methods.range, first, call)];
     }

@@ -29,6 +29,8 @@ export interface ResponseHeader {
   clusterId: bigint;
   /** The revision of the store when the request was applied; of a watch, when the answer was made. */
   revision: bigint;
+  /** How often the cluster has begun to choose a leader, as far as the member that answers knows. */
+  raftTerm: bigint;
 }
 
 export interface KeyValue {
@@ -65,7 +67,11 @@ export interface RangeRequest {
     | bigint
     | undefined;
   /** The store as it was at this revision; 0: now. */
-  revision?: bigint | undefined;
+  revision?:
+    | bigint
+    | undefined;
+  /** One member's own answer, which need not be the newest, but takes no leader. */
+  serializable?: boolean | undefined;
   keysOnly?: boolean | undefined;
   countOnly?: boolean | undefined;
 }
@@ -237,8 +243,19 @@ export interface AuthenticateResponse {
   token: string;
 }
 
+export interface StatusRequest {
+}
+
+export interface StatusResponse {
+  header?:
+    | ResponseHeader
+    | undefined;
+  /** Of the member that answers, such as `3.4.23`. */
+  version: string;
+}
+
 function createBaseResponseHeader(): ResponseHeader {
-  return { clusterId: 0n, revision: 0n };
+  return { clusterId: 0n, revision: 0n, raftTerm: 0n };
 }
 
 export const ResponseHeader: MessageFns<ResponseHeader> = {
@@ -254,6 +271,12 @@ export const ResponseHeader: MessageFns<ResponseHeader> = {
         throw new globalThis.Error("value provided for field message.revision of type int64 too large");
       }
       writer.uint32(24).int64(message.revision);
+    }
+    if (message.raftTerm !== 0n) {
+      if (BigInt.asUintN(64, message.raftTerm) !== message.raftTerm) {
+        throw new globalThis.Error("value provided for field message.raftTerm of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.raftTerm);
     }
     return writer;
   },
@@ -285,6 +308,14 @@ export const ResponseHeader: MessageFns<ResponseHeader> = {
             }
 
             message.revision = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.raftTerm = reader.uint64() as bigint;
             continue;
           }
         }
@@ -483,6 +514,7 @@ function createBaseRangeRequest(): RangeRequest {
     rangeEnd: undefined,
     limit: undefined,
     revision: undefined,
+    serializable: undefined,
     keysOnly: undefined,
     countOnly: undefined,
   };
@@ -507,6 +539,9 @@ export const RangeRequest: MessageFns<RangeRequest> = {
         throw new globalThis.Error("value provided for field message.revision of type int64 too large");
       }
       writer.uint32(32).int64(message.revision);
+    }
+    if (message.serializable !== undefined) {
+      writer.uint32(56).bool(message.serializable);
     }
     if (message.keysOnly !== undefined) {
       writer.uint32(64).bool(message.keysOnly);
@@ -560,6 +595,14 @@ export const RangeRequest: MessageFns<RangeRequest> = {
             }
 
             message.revision = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.serializable = reader.bool();
             continue;
           }
           case 8: {
@@ -2291,6 +2334,98 @@ export const AuthenticateResponse: MessageFns<AuthenticateResponse> = {
             }
 
             message.token = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseStatusRequest(): StatusRequest {
+  return {};
+}
+
+export const StatusRequest: MessageFns<StatusRequest> = {
+  encode(_: StatusRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StatusRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStatusRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseStatusResponse(): StatusResponse {
+  return { header: undefined, version: "" };
+}
+
+export const StatusResponse: MessageFns<StatusResponse> = {
+  encode(message: StatusResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.header !== undefined) {
+      ResponseHeader.encode(message.header, writer.uint32(10).fork()).join();
+    }
+    if (message.version !== "") {
+      writer.uint32(18).string(message.version);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StatusResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStatusResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.header = ResponseHeader.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.version = reader.string();
             continue;
           }
         }

@@ -1,0 +1,116 @@
+import { expect, test } from "vitest";
+import { silentLogger } from "../../../src/logger.ts";
+import { Etcd3Store } from "../../../src/store/etcd3/etcd3-store.ts";
+import { KeyValue, type RangeRequest, type TxnRequest } from "../../../src/store/etcd3/gen/etcd.ts";
+import { GrpcError, GrpcStatus } from "../../../src/store/etcd3/grpc-error.ts";
+import type { Listing } from "../../../src/store/store.ts";
+import { type ManualClock, manualClock } from "../../../src/testing/index.ts";
+import { ScriptedChannel } from "../../support/scripted-channel.ts";
+
+/** What a member knows by itself: its hosts, as of a revision. */
+interface Known {
+  readonly hosts: readonly string[];
+  readonly revision: bigint;
+}
+
+/** A cluster without a leader, whose one member that can be reached knows this. */
+function leaderless(known: Known) {
+  const channel = new ScriptedChannel();
+  const clock = manualClock();
+  const cluster = { known, leader: false, alone: 0 };
+  channel.answer = (method, request, metadata) => {
+    expect(method).toBe("Txn");
+    const { success } = request as TxnRequest;
+    const ranges = success.map(({ requestRange }) => requestRange as RangeRequest);
+    const alone = ranges.every(({ serializable }) => serializable === true);
+    if (alone) cluster.alone += 1;
+    if (!cluster.leader && (!alone || metadata?.["hasleader"] !== undefined)) {
+      throw new GrpcError(GrpcStatus.UNAVAILABLE, "etcdserver: no leader", { answered: true });
+    }
+    const { hosts, revision } = cluster.known;
+    const responses = ranges.map(({ rangeEnd }) => ({
+      responseRange: {
+        kvs: rangeEnd === undefined ? [] : hosts.map(record),
+        more: false,
+        count: 0n,
+      },
+    }));
+    return { header: { clusterId: 7n, revision, raftTerm: 2n }, responses };
+  };
+  const store = new Etcd3Store({
+    addresses: ["etcd"],
+    connect: () => channel,
+    prefix: "",
+    clock,
+    logger: silentLogger,
+  });
+  const read = (settleAfterMs?: number): Promise<Listing> =>
+    store.read("api", { info: true, hosts: "all" }, { timeoutMs: 5_000, settleAfterMs });
+  return { store, cluster, clock, read };
+}
+
+function record(id: string): Uint8Array {
+  const key = Buffer.from(`/services/api/${id}`);
+  const revisions = { createRevision: 1n, modRevision: 1n, version: 1n, lease: 0n };
+  return KeyValue.encode({ key, value: new Uint8Array(1), ...revisions }).finish();
+}
+
+/** Lets time pass in small steps, and reports when the promise has settled, or that it has not. */
+async function settledAfter(clock: ManualClock, promise: Promise<unknown>, limitMs: number) {
+  let settled = false;
+  void promise.catch(() => {}).finally(() => (settled = true));
+  for (let passedMs = 0; passedMs < limitMs; passedMs += 10) {
+    if (settled) return passedMs;
+    await clock.advance(10);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return settled ? limitMs : Infinity;
+}
+
+test("while there is no leader, what a member knows will do after the time that was given", async () => {
+  const { store, clock, read } = leaderless({ hosts: ["a", "b"], revision: 9n });
+  const reading = read(1_000);
+  const afterMs = await settledAfter(clock, reading, 5_000);
+  expect(afterMs).toBeGreaterThanOrEqual(1_000);
+  expect(afterMs).toBeLessThan(2_500);
+  expect((await reading).hosts.map(({ id }) => id)).toEqual(["a", "b"]);
+  await store.close();
+});
+
+test("where nobody said that it would do, a member's own knowledge is not asked for", async () => {
+  const { store, cluster, clock, read } = leaderless({ hosts: ["a"], revision: 9n });
+  const reading = read();
+  expect(await settledAfter(clock, reading, 6_000)).toBeGreaterThan(4_000);
+  await expect(reading).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  expect(cluster.alone).toBe(0);
+  await store.close();
+});
+
+const unfit = {
+  "is behind what was seen": { hosts: ["a"], revision: 8n },
+  "knows of nothing": { hosts: [], revision: 9n },
+};
+
+test.each(Object.entries(unfit))("a member that %s is not believed", async (_, known) => {
+  const { store, cluster, clock, read } = leaderless({ hosts: ["a"], revision: 9n });
+  cluster.leader = true;
+  await read();
+  cluster.leader = false;
+  cluster.known = known;
+  const reading = read(1_000);
+  expect(await settledAfter(clock, reading, 3_000)).toBe(Infinity);
+  expect(cluster.alone).toBeGreaterThan(1);
+  // As soon as it has caught up, or there is something to be found, it is.
+  cluster.known = { hosts: ["a", "b"], revision: 10n };
+  expect(await settledAfter(clock, reading, 2_000)).toBeLessThan(2_000);
+  await store.close();
+});
+
+test("with a leader nobody asks a member for its own knowledge", async () => {
+  const { store, cluster, clock, read } = leaderless({ hosts: ["a"], revision: 9n });
+  cluster.leader = true;
+  await read(1_000);
+  await clock.advance(5_000);
+  expect(cluster.alone).toBe(0);
+  await store.close();
+});
