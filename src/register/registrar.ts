@@ -39,6 +39,8 @@ export class Registrar {
         logger.warn("the session was lost; registering again", { error: error.message });
         for (const keeper of this.#keepers.values()) keeper.lose(error);
       },
+      onReplaced: (session) =>
+        Promise.all(Array.from(this.#keepers.values(), (keeper) => keeper.leave(session))),
     });
     this.#holder = holder;
     this.#context = {

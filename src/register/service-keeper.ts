@@ -1,12 +1,13 @@
 import { abortable } from "../async/abort.ts";
 import type { CancelTimer } from "../async/clock.ts";
 import { DiscoveryError, isDiscoveryError } from "../errors.ts";
-import type { StoredRecord, WatchChange } from "../store/store.ts";
+import type { Session, StoredRecord, WatchChange } from "../store/store.ts";
 import { Comparison, infoId } from "./comparison.ts";
 import type { Credentials } from "./credentials.ts";
 import { closed, type Entry, isDenied } from "./entry.ts";
 import { ordersDraining } from "./operator-order.ts";
 import { takeOff } from "./leaving.ts";
+import { LeftSessions } from "./left-sessions.ts";
 import { OwnRecords } from "./own-records.ts";
 import { settled, writePrivateHosts } from "./private-hosts.ts";
 import { type Rotation, rotate, writePublicHosts } from "./public-hosts.ts";
@@ -46,6 +47,7 @@ export class ServiceKeeper {
   readonly #records: OwnRecords;
   readonly #comparison: Comparison;
   readonly #rotations: Rotation[] = [];
+  readonly #left = new LeftSessions();
   readonly #superseded = new SupersededCredentials();
   #verify = false;
   #failing = false;
@@ -112,6 +114,12 @@ export class ServiceKeeper {
     this.#loop.wake();
   }
 
+  /** Another session has taken the place of this one: resolves when nothing here lives by it any more. */
+  leave(session: Session): Promise<void> {
+    this.#loop.wake();
+    return this.#left.add(session);
+  }
+
   /** A session could not be opened. */
   fail(error: Error): void {
     const reported = asDiscoveryError(error);
@@ -127,6 +135,7 @@ export class ServiceKeeper {
     this.#comparison.close();
     this.#settling.cancel();
     this.#undoTimer?.();
+    this.#left.close();
     for (const entry of [...this.#entries.values()]) this.forget(entry);
   }
 
@@ -228,6 +237,7 @@ export class ServiceKeeper {
     this.#judge();
     // One whose first write had no answer may have been found on the store with older ones.
     if (this.credentials !== undefined) this.adopt(this.credentials);
+    this.#left.review(this.#entries.values());
     if (!this.#hasWork()) return false;
     const session = await abortable(this.context.openSession(), interrupted);
     try {
@@ -237,6 +247,7 @@ export class ServiceKeeper {
         this.#rotations.shift();
       }
       this.#follow();
+      this.#left.review(this.#entries.values());
       return this.#hasWork();
     } catch (error) {
       // It may have been carried out all the same, so the next step looks before it writes.

@@ -17,6 +17,9 @@ export interface SessionHolderOptions {
 
   /** The session in use has ended, and what was written under it is gone or will be. */
   readonly onLost: (error: Error) => void;
+
+  /** Another session is in use from now on. Resolves when nothing lives by this one any more, which still lives. */
+  readonly onReplaced: (session: Session) => Promise<unknown>;
 }
 
 /**
@@ -29,6 +32,9 @@ export class SessionHolder {
   readonly #backoff = new Backoff({ maximumMs: 1_000 });
   #session: Session | undefined;
   #openedAt: number | undefined;
+
+  /** Sessions that were replaced, as long as something may live by them. */
+  readonly #replaced = new Set<Session>();
   #opening: { readonly promise: Promise<Session>; readonly abort: AbortController } | undefined;
   #linger: CancelTimer | undefined;
 
@@ -46,16 +52,9 @@ export class SessionHolder {
   open(): Promise<Session> {
     this.#linger?.();
     this.#linger = undefined;
-    if (this.current !== undefined) return Promise.resolve(this.current);
-    if (this.#opening === undefined) {
-      const abort = new AbortController();
-      const promise = this.#open(abort.signal).finally(() => {
-        this.#opening = undefined;
-      });
-      promise.catch(() => {});
-      this.#opening = { promise, abort };
-    }
-    return this.#opening.promise;
+    const { current } = this;
+    if (current?.outdated?.aborted) void this.#replace(current);
+    return current === undefined ? this.#openAnother() : Promise.resolve(current);
   }
 
   /** Nobody needs the session for now: it is given back if that stays so for as long as it would live. */
@@ -74,9 +73,39 @@ export class SessionHolder {
     this.#linger?.();
     this.#linger = undefined;
     this.#opening?.abort.abort(new Error("the discovery was closed"));
-    const session = this.#session;
+    const sessions = [...this.#replaced];
+    if (this.#session !== undefined) sessions.push(this.#session);
     this.#session = undefined;
-    await session?.close({ timeoutMs });
+    await Promise.all(sessions.map((session) => session.close({ timeoutMs })));
+  }
+
+  #openAnother(): Promise<Session> {
+    if (this.#opening === undefined) {
+      const abort = new AbortController();
+      const promise = this.#open(abort.signal).finally(() => {
+        this.#opening = undefined;
+      });
+      promise.catch(() => {});
+      this.#opening = { promise, abort };
+    }
+    return this.#opening.promise;
+  }
+
+  /** The session lives, but had better not be relied upon. */
+  async #replace(session: Session): Promise<void> {
+    // One that nobody needs for now is replaced when it is needed again.
+    if (this.#session !== session || this.#linger !== undefined) return;
+    if (this.#replaced.has(session)) return;
+    this.#replaced.add(session);
+    try {
+      await this.#openAnother();
+      await this.#options.onReplaced(session);
+      await session.close(this.#options);
+    } catch {
+      // Nobody wants another one: this one goes the way of all sessions.
+    } finally {
+      this.#replaced.delete(session);
+    }
   }
 
   async #open(signal: AbortSignal): Promise<Session> {
@@ -110,6 +139,7 @@ export class SessionHolder {
     this.#session = session;
     this.#openedAt = this.#clock.now();
     this.#options.onOpened();
+    session.outdated?.addEventListener("abort", () => void this.#replace(session), { once: true });
     session.ended.addEventListener(
       "abort",
       () => {

@@ -219,6 +219,12 @@ export interface Session {
    */
   readonly ended: AbortSignal;
 
+  /**
+   * Aborted when the store may end this session by mistake, though it goes on until then: what lives
+   * by it had better be written again under another one. Left out by stores that do not err so.
+   */
+  readonly outdated?: AbortSignal | undefined;
+
   /** Ends the session and with it its records, as far as the store can be reached. Idempotent, never rejects. */
   close(options: CallOptions): Promise<void>;
 }

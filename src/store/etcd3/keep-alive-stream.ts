@@ -13,8 +13,8 @@ import { isTokenFault } from "./status.ts";
 
 /** Told what etcd says of the lease. */
 export interface KeepAliveObserver {
-  /** The lease lives for so long from when it was asked for. */
-  renewed(sentAt: number, ttlSeconds: number): void;
+  /** The lease lives for so long from when it was asked for. `term` is that of etcd's leader; 0: not known. */
+  renewed(sentAt: number, ttlSeconds: number, term: bigint): void;
 
   /** There is no such lease any more. */
   gone(): void;
@@ -159,7 +159,7 @@ export class KeepAliveStream {
       this.#observer.gone();
       return;
     }
-    this.#observer.renewed(sentAt, Number(TTL));
+    this.#observer.renewed(sentAt, Number(TTL), header?.raftTerm ?? 0n);
     const tookMs = this.#client.clock.now() - sentAt;
     // So late only because this process stood still, which it may do again before a timer runs.
     if (tookMs >= this.#intervalMs / 2) this.askNow();

@@ -8,6 +8,7 @@ import type { Client } from "./client.ts";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
 import { KeepAliveStream } from "./keep-alive-stream.ts";
 import * as methods from "./methods.ts";
+import { mayRevokeAsOldLeader } from "./old-leader.ts";
 
 /** Whoever notices the end of a lease this late was held up himself. */
 const stallMs = 1_000;
@@ -18,9 +19,12 @@ export class EtcdSession implements Session {
   readonly lease: bigint;
   readonly ttlSeconds: number;
   readonly ended: AbortSignal;
+  readonly outdated: AbortSignal;
   readonly #end = new AbortController();
+  readonly #outdate = new AbortController();
   readonly #stream: KeepAliveStream;
   readonly #onEnd: (session: EtcdSession) => void;
+  #term: bigint;
   #deadline = 0;
   #cancelDeadline: CancelTimer | undefined;
   #closing: Promise<void> | undefined;
@@ -31,11 +35,16 @@ export class EtcdSession implements Session {
     this.lease = granted.lease;
     this.ttlSeconds = granted.ttlSeconds;
     this.ended = this.#end.signal;
+    this.outdated = this.#outdate.signal;
+    this.#term = granted.term;
     this.#onEnd = onEnd;
     // Each write under it listens to it.
     setMaxListeners(0, this.ended);
     this.#stream = new KeepAliveStream(client, granted, {
-      renewed: (sentAt, ttlSeconds) => this.#renew(sentAt, ttlSeconds),
+      renewed: (sentAt, ttlSeconds, term) => {
+        this.#renew(sentAt, ttlSeconds);
+        void this.#judge(term);
+      },
       gone: () => this.lose("etcd has ended its lease"),
     });
     this.#renew(granted.grantedAt, granted.ttlSeconds);
@@ -77,6 +86,26 @@ export class EtcdSession implements Session {
     );
   }
 
+  /** Another leader may have been chosen while the one that granted the lease is asleep. */
+  async #judge(term: bigint): Promise<void> {
+    const known = this.#term;
+    if (term <= known) return;
+    this.#term = term;
+    if (known === 0n || this.outdated.aborted) return;
+    try {
+      const { ended } = this;
+      const timeoutMs = (this.ttlSeconds * 1_000) / 3;
+      if (!(await mayRevokeAsOldLeader(this.client, { signal: ended, timeoutMs }))) return;
+      this.client.logger.debug("etcd may end a lease that its last leader knew; moving to another");
+      this.#outdate.abort(
+        new DiscoveryError("UNAVAILABLE", "etcd has chosen another leader since this lease began"),
+      );
+    } catch {
+      // To be found out when it is renewed next.
+      if (this.#term === term) this.#term = known;
+    }
+  }
+
   #runOut(ttlSeconds: number): void {
     const lateMs = Math.round(this.client.clock.now() - this.#deadline);
     this.lose(
@@ -110,6 +139,9 @@ export interface GrantedLease {
 
   /** When it was asked for, by the clock: its time cannot have begun before. */
   readonly grantedAt: number;
+
+  /** The leader's term then; 0: not known. */
+  readonly term: bigint;
 }
 
 /** Asks for a lease under an id of our own. */
@@ -124,8 +156,9 @@ export async function grant(
   const call = { ...options, repeatable: true, linearizable: false, onAttempt };
   try {
     const request = { ID: lease, TTL: BigInt(ttlSeconds) };
-    const { TTL } = await client.unary(methods.leaseGrant, request, call);
-    const granted = { lease, ttlSeconds: Number(TTL), grantedAt: startedAt };
+    const { header, TTL } = await client.unary(methods.leaseGrant, request, call);
+    const term = header?.raftTerm ?? 0n;
+    const granted = { lease, ttlSeconds: Number(TTL), grantedAt: startedAt, term };
     // An etcd that hung, or was starting, may have granted it long after it was asked.
     if (client.clock.now() - startedAt < (granted.ttlSeconds * 1_000) / 2) return granted;
   } catch (error) {
@@ -133,11 +166,13 @@ export async function grant(
     const exists = error instanceof GrpcError && error.status === GrpcStatus.FAILED_PRECONDITION;
     if (!exists) throw error;
   }
-  const { TTL, grantedTTL } = await client.unary(methods.leaseTimeToLive, { ID: lease }, call);
+  const answer = await client.unary(methods.leaseTimeToLive, { ID: lease }, call);
+  const { header, TTL, grantedTTL } = answer;
   if (grantedTTL <= 0n) throw new GrpcError(GrpcStatus.NOT_FOUND, "the lease has run out already");
   // A leader that has just lost its office says that there is no end to it; the next one begins anew.
   const usedMs = Math.max(0, Number(grantedTTL - TTL) * 1_000);
-  return { lease, ttlSeconds: Number(grantedTTL), grantedAt: startedAt - usedMs };
+  const term = header?.raftTerm ?? 0n;
+  return { lease, ttlSeconds: Number(grantedTTL), grantedAt: startedAt - usedMs, term };
 }
 
 /** Ends a lease as far as etcd can be reached; never rejects. */

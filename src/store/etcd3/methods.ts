@@ -11,10 +11,14 @@ import {
   LeaseRevokeResponse,
   LeaseTimeToLiveRequest,
   LeaseTimeToLiveResponse,
+  MemberListRequest,
+  MemberListResponse,
   PutRequest,
   PutResponse,
   RangeRequest,
   RangeResponse,
+  StatusRequest,
+  StatusResponse,
   TxnRequest,
   TxnResponse,
   WatchRequest,
@@ -60,6 +64,20 @@ export const authenticate: UnaryMethod<AuthenticateRequest, AuthenticateResponse
   "Auth/Authenticate",
   AuthenticateRequest,
   AuthenticateResponse,
+);
+
+/** Tells of the member that answers. */
+export const status: UnaryMethod<StatusRequest, StatusResponse> = unary(
+  "Maintenance/Status",
+  StatusRequest,
+  StatusResponse,
+);
+
+/** Tells who belongs to the cluster. */
+export const memberList: UnaryMethod<MemberListRequest, MemberListResponse> = unary(
+  "Cluster/MemberList",
+  MemberListRequest,
+  MemberListResponse,
 );
 
 /** Tells what happens in ranges of keys. */

@@ -31,7 +31,7 @@ test("a lease lives from when it was asked for", async () => {
   const { client, now, asked } = clientOf({ grantMs: 2_900, left: 0 });
   const start = now();
   const granted = await grant(client, 1n, 6, { timeoutMs: 5_000 });
-  expect(granted).toEqual({ lease: 1n, ttlSeconds: 6, grantedAt: start });
+  expect(granted).toEqual({ lease: 1n, ttlSeconds: 6, grantedAt: start, term: 0n });
   expect(asked).toEqual([methods.leaseGrant.path]);
 });
 
