@@ -1,7 +1,7 @@
 import { delay } from "../../async/abort.ts";
 import type { Clock } from "../../async/clock.ts";
 import { CallError } from "./call-error.ts";
-import type { Endpoint, EndpointChannel } from "./endpoint.ts";
+import type { EndpointChannel } from "./endpoint.ts";
 
 /** How long one member may take while there are others. */
 const attemptMs = 500;
@@ -10,16 +10,19 @@ const attemptMs = 500;
 const pauseMs = 100;
 
 /**
- * Calls that any member can answer by itself, leader or not. Whether an endpoint is fit for other
- * calls says nothing here: who keeps those waiting for want of a leader may answer these at once.
+ * Calls that any member can answer by itself, leader or not. They have connections of their own, since
+ * those in use for other calls are dropped one after the other while no member can answer these.
  */
 export class AnyMember<C extends EndpointChannel> {
-  readonly #members: readonly Endpoint<C>[];
+  readonly #connect: () => readonly C[];
   readonly #clock: Clock;
+  #channels: readonly C[] | undefined;
   #first = 0;
+  #underWay = 0;
 
-  constructor(members: readonly Endpoint<C>[], clock: Clock) {
-    this.#members = members;
+  /** @param connect makes a channel to each member, which connects when it is used */
+  constructor(connect: () => readonly C[], clock: Clock) {
+    this.#connect = connect;
     this.#clock = clock;
   }
 
@@ -30,22 +33,43 @@ export class AnyMember<C extends EndpointChannel> {
    */
   async call<T>(
     attemptOn: (channel: C, deadlineMs: number) => Promise<T>,
+    options: { readonly signal?: AbortSignal | undefined; readonly timeoutMs: number },
+  ): Promise<T> {
+    this.#underWay += 1;
+    try {
+      return await this.#call(attemptOn, options);
+    } finally {
+      this.#underWay -= 1;
+      if (this.#underWay === 0) void this.close();
+    }
+  }
+
+  /** Ends all connections. */
+  async close(): Promise<void> {
+    const channels = this.#channels ?? [];
+    this.#channels = undefined;
+    await Promise.all(channels.map((channel) => channel.close()));
+  }
+
+  async #call<T>(
+    attemptOn: (channel: C, deadlineMs: number) => Promise<T>,
     {
       signal,
       timeoutMs,
     }: { readonly signal?: AbortSignal | undefined; readonly timeoutMs: number },
   ): Promise<T> {
     const deadline = this.#clock.now() + timeoutMs;
+    const channels = (this.#channels ??= this.#connect());
     for (;;) {
       let failure: unknown;
       const first = this.#first;
-      for (let step = 0; step < this.#members.length; step += 1) {
-        const index = (first + step) % this.#members.length;
-        const member = this.#members[index];
+      for (let step = 0; step < channels.length; step += 1) {
+        const index = (first + step) % channels.length;
+        const channel = channels[index];
         const leftMs = deadline - this.#clock.now();
-        if (member === undefined || (leftMs <= 0 && failure !== undefined)) break;
+        if (channel === undefined || (leftMs <= 0 && failure !== undefined)) break;
         try {
-          const answer = await attemptOn(member.channel, Math.min(Math.max(leftMs, 1), attemptMs));
+          const answer = await attemptOn(channel, Math.min(Math.max(leftMs, 1), attemptMs));
           this.#first = index;
           return answer;
         } catch (error) {

@@ -136,11 +136,6 @@ export class Endpoints<C extends EndpointChannel> {
     }
   }
 
-  /** In the order in which they were given. */
-  get all(): readonly Endpoint<C>[] {
-    return this.#all;
-  }
-
   /** Resolves when no endpoint is left that can be connected to, as far as is known: one that broke off, or is silent, may be. */
   unreachable(): Promise<void> {
     return new Promise((resolve) => {

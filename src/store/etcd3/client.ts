@@ -69,7 +69,7 @@ export class Client {
     this.clock = options.clock;
     this.logger = options.logger;
     this.endpoints = new Endpoints({ ...options, failure: endpointFailure });
-    this.#anyMember = new AnyMember(this.endpoints.all, options.clock);
+    this.#anyMember = new AnyMember(() => options.addresses.map(options.connect), options.clock);
     this.cluster = new WitnessedCluster(options.onReplaced);
     this.authentication = new Authentication({
       user: options.user,
@@ -158,7 +158,7 @@ export class Client {
   async close(): Promise<void> {
     this.#closed = true;
     this.authentication.close();
-    await this.endpoints.close();
+    await Promise.all([this.endpoints.close(), this.#anyMember.close()]);
   }
 
   /** Waits for a token, but no longer than the call may take. */

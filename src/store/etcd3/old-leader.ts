@@ -14,7 +14,7 @@ const firstWhole = 6;
  * by the others meanwhile (etcd-io/etcd#15247). It knows those only that were there before its sleep.
  */
 export async function mayRevokeAsOldLeader(client: Client, call: CallOptions): Promise<boolean> {
-  const any = { ...call, repeatable: true, linearizable: false, leaderless: true };
+  const any = { ...call, repeatable: true, linearizable: false };
   const { version } = await client.unary(methods.status, {}, any);
   if (isMended(version)) return false;
   // One that is alone is its own last leader.

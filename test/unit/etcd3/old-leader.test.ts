@@ -39,8 +39,8 @@ const header = (): object => ({ clusterId: 7n, revision: 9n, raftTerm: etcd.raft
 async function renewed(session: Session): Promise<void> {
   await clock.advance(2_000);
   const stream = channel.streams.at(-1);
-  const { ID } = stream?.requests.at(-1) as { ID: bigint };
-  stream?.send({ header: header(), ID, TTL: 6n });
+  const asked = stream?.requests.at(-1) as { ID: bigint } | undefined;
+  stream?.send({ header: header(), ID: asked?.ID, TTL: 6n });
   expect(session.remainingMs).toBe(6_000);
   for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
