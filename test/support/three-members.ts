@@ -112,6 +112,22 @@ export async function servedAfter(members: readonly EtcdMember[]): Promise<numbe
   return tookMs;
 }
 
+/** Asks these members all the time; `stop` tells how long at most none answered a read that all agree upon, in milliseconds. */
+export function longestUnserved(members: readonly EtcdMember[]): { stop(): Promise<number> } {
+  let stopped = false;
+  const asking = (async () => {
+    let longestMs = 0;
+    while (!stopped) longestMs = Math.max(longestMs, await servedAfter(members));
+    return longestMs;
+  })();
+  return {
+    stop() {
+      stopped = true;
+      return asking;
+    },
+  };
+}
+
 async function created(etcd: EtcdCluster | RawEtcdV2): Promise<Map<string, number>> {
   if (etcd instanceof RawEtcdV2) {
     return new Map([...(await etcd.list(`/services/${service}`)).keys()].map((key) => [key, 0]));
