@@ -100,19 +100,13 @@ describe.each(apis)("etcd v$api", (etcdApi) => {
 
     test("again and again, but not more often than once a second", async () => {
       const { hostKey } = await registered();
-      let undone = 0;
       const start = performance.now();
-      while (performance.now() - start < 2_500) {
-        if ((await valueOf(hostKey)) === undefined) {
-          await sleep(5);
-          continue;
-        }
-        undone += 1;
+      for (let repairs = 0; repairs < 3; repairs += 1) {
         await raw.delete(hostKey);
+        await eventually(async () => expect(await valueOf(hostKey)).toBeDefined(), 2 * backMs);
       }
-      // The first is no repair; then one at 0, 1 and 2 s.
-      expect(undone).toBeGreaterThanOrEqual(3);
-      expect(undone).toBeLessThanOrEqual(4);
+      // At 0, 1 and 2 s at the earliest.
+      expect(performance.now() - start).toBeGreaterThanOrEqual(2_000);
     });
   });
 
@@ -184,7 +178,6 @@ describe.each(apis)("etcd v$api", (etcdApi) => {
         expect(noticed).toEqual(noticed.map(() => ["lost", "registered"]));
         expect(noticed.length).toBeGreaterThanOrEqual(states.length - unnoticed);
       });
-      expect(states.some((each) => each.length > 0)).toBe(true);
     });
   });
 
