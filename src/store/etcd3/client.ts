@@ -188,7 +188,7 @@ export class Client {
   }
 
   /** One call with this metadata, on as many endpoints one after the other as time allows. */
-  #attempt<I, O>(
+  #attempt<I, O extends Answer>(
     method: UnaryMethod<I, O>,
     request: NoInfer<I>,
     options: AttemptOptions & {
@@ -196,13 +196,28 @@ export class Client {
       readonly leaderless?: boolean | undefined;
     },
   ): Promise<O> {
-    const { signal } = options;
-    const anyMember = options.leaderless === true;
-    const metadata = anyMember ? leaderless(options.metadata) : options.metadata;
-    return (anyMember ? this.#anyMember : this.endpoints).call(
+    const { signal, metadata } = options;
+    if (options.leaderless === true) return this.#attemptOnAny(method, request, options);
+    return this.endpoints.call(
       (channel, deadlineMs) => channel.unary(method, request, { signal, deadlineMs, metadata }),
       options,
     );
+  }
+
+  /** The same on any member that has come as far as what was seen. */
+  #attemptOnAny<I, O extends Answer>(
+    method: UnaryMethod<I, O>,
+    request: NoInfer<I>,
+    options: AttemptOptions & { readonly metadata: Metadata },
+  ): Promise<O> {
+    const { signal } = options;
+    const metadata = leaderless(options.metadata);
+    return this.#anyMember.call(async (channel, deadlineMs) => {
+      const answer = await channel.unary(method, request, { signal, deadlineMs, metadata });
+      if (!this.cluster.notice(answer.header)) return answer;
+      const message = "the member has not come as far as what was seen of others";
+      throw new GrpcError(GrpcStatus.UNAVAILABLE, message, { answered: true });
+    }, options);
   }
 
   async #signIn({ username, password }: User): Promise<string> {

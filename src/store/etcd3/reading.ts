@@ -9,7 +9,6 @@ import {
 } from "../../model/keys.ts";
 import { delay } from "../../async/abort.ts";
 import type { Listing, ReadOptions, Selection } from "../store.ts";
-import type { AnswerHeader } from "../etcd/cluster.ts";
 import type { Client } from "./client.ts";
 import type { RangeRequest, RangeResponse } from "./gen/etcd.ts";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
@@ -33,7 +32,6 @@ const anotherMs = 100;
 
 /** What ranges held at a revision: encoded `KeyValue`s, by the order of the ranges. */
 interface Held {
-  readonly header: AnswerHeader | undefined;
   readonly revision: number;
   readonly ranges: readonly (readonly Uint8Array[])[];
 }
@@ -144,8 +142,7 @@ export class Reading {
       const { era } = cluster.mark;
       const held = await this.#gather(ranges, next, options, keys);
       const found = held.ranges.some((range) => range.length > 0);
-      const behind = cluster.notice(held.header);
-      if (found && !behind && cluster.mark.era === era) {
+      if (found && cluster.mark.era === era) {
         logger.debug("etcd comes to no agreement: took what one member knew", { keys: keys() });
         return held;
       }
@@ -166,8 +163,7 @@ export class Reading {
       try {
         const firsts = ranges.map((range) => ({ ...range, limit: BigInt(size) }));
         const pages = await this.#ask(firsts, signal, remainingMs);
-        const header = pages[0]?.header;
-        const revision = Number(header?.revision ?? 0);
+        const revision = Number(pages[0]?.header?.revision ?? 0);
         const held: (readonly Uint8Array[])[] = [];
         for (const [index, range] of ranges.entries()) {
           let page = pages[index];
@@ -182,7 +178,7 @@ export class Reading {
           }
           held.push(encoded);
         }
-        return { header, revision, ranges: held };
+        return { revision, ranges: held };
       } catch (error) {
         if (!(error instanceof GrpcError)) throw error;
         // Compacted while it was read: the pages that are left have to be of a newer revision.

@@ -13,33 +13,39 @@ interface Known {
   readonly revision: bigint;
 }
 
-/** A cluster without a leader, whose one member that can be reached knows this. */
-function leaderless(known: Known) {
-  const channel = new ScriptedChannel();
+/** A cluster without a leader, whose members know this, each by itself. */
+function leaderless(known: Known, ...others: Known[]) {
   const clock = manualClock();
   const cluster = { known, leader: false, alone: 0 };
-  channel.answer = (method, request, metadata) => {
-    expect(method).toBe("Txn");
-    const { success } = request as TxnRequest;
-    const ranges = success.map(({ requestRange }) => requestRange as RangeRequest);
-    const alone = ranges.every(({ serializable }) => serializable === true);
-    if (alone) cluster.alone += 1;
-    if (!cluster.leader && (!alone || metadata?.["hasleader"] !== undefined)) {
-      throw new GrpcError(GrpcStatus.UNAVAILABLE, "etcdserver: no leader", { answered: true });
-    }
-    const { hosts, revision } = cluster.known;
-    const responses = ranges.map(({ rangeEnd }) => ({
-      responseRange: {
-        kvs: rangeEnd === undefined ? [] : hosts.map(record),
-        more: false,
-        count: 0n,
-      },
-    }));
-    return { header: { clusterId: 7n, revision, raftTerm: 2n }, responses };
-  };
+  const answer =
+    (member: () => Known): ScriptedChannel["answer"] =>
+    (method, request, metadata) => {
+      expect(method).toBe("Txn");
+      const { success } = request as TxnRequest;
+      const ranges = success.map(({ requestRange }) => requestRange as RangeRequest);
+      const alone = ranges.every(({ serializable }) => serializable === true);
+      if (alone) cluster.alone += 1;
+      if (!cluster.leader && (!alone || metadata?.["hasleader"] !== undefined)) {
+        throw new GrpcError(GrpcStatus.UNAVAILABLE, "etcdserver: no leader", { answered: true });
+      }
+      const { hosts, revision } = member();
+      const responses = ranges.map(({ rangeEnd }) => ({
+        responseRange: {
+          kvs: rangeEnd === undefined ? [] : hosts.map(record),
+          more: false,
+          count: 0n,
+        },
+      }));
+      return { header: { clusterId: 7n, revision, raftTerm: 2n }, responses };
+    };
+  const members = [() => cluster.known, ...others.map((other) => () => other)];
   const store = new Etcd3Store({
-    addresses: ["etcd"],
-    connect: () => channel,
+    addresses: members.map((_, index) => String(index)),
+    connect: (address) => {
+      const channel = new ScriptedChannel();
+      channel.answer = answer(members[Number(address)] ?? members[0] ?? (() => known));
+      return channel;
+    },
     prefix: "",
     clock,
     logger: silentLogger,
@@ -103,6 +109,19 @@ test.each(Object.entries(unfit))("a member that %s is not believed", async (_, k
   // As soon as it has caught up, or there is something to be found, it is.
   cluster.known = { hosts: ["a", "b"], revision: 10n };
   expect(await settledAfter(clock, reading, 2_000)).toBeLessThan(2_000);
+  await store.close();
+});
+
+test("one that is behind is passed over for one that is not", async () => {
+  const newest = { hosts: ["a", "b"], revision: 9n };
+  const { store, cluster, clock, read } = leaderless(newest, newest);
+  cluster.leader = true;
+  await read();
+  cluster.leader = false;
+  cluster.known = { hosts: ["a"], revision: 8n };
+  const reading = read(1_000);
+  expect(await settledAfter(clock, reading, 5_000)).toBeLessThan(1_100);
+  expect((await reading).hosts.map(({ id }) => id)).toEqual(["a", "b"]);
   await store.close();
 });
 
