@@ -7,7 +7,8 @@ import { overdue } from "./overdue.ts";
  * which Node warns of a leak is lifted, unless the signal's owner has set one.
  */
 export function onAbort(signal: AbortSignal, callback: () => void): () => void {
-  if (limitOf(signal) === defaultMaxListeners) setMaxListeners(0, signal);
+  // Infinity and not 0, of which Node.js says by a costly error that it is no limit.
+  if (limitOf(signal) === defaultMaxListeners) setMaxListeners(Infinity, signal);
   signal.addEventListener("abort", callback, { once: true });
   return () => signal.removeEventListener("abort", callback);
 }
@@ -16,7 +17,7 @@ function limitOf(signal: AbortSignal): number {
   try {
     return getMaxListeners(signal);
   } catch {
-    // So says Node.js 20 of a signal without a limit.
+    // So says Node.js of a signal whose owner has set the limit to 0.
     return 0;
   }
 }

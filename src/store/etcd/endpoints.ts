@@ -78,7 +78,7 @@ export class Endpoints<C extends EndpointChannel> {
     this.#random = random;
     this.#news = news;
     // Each call that waits listens to it.
-    setMaxListeners(0, this.#closing.signal);
+    setMaxListeners(Infinity, this.#closing.signal);
     this.#index = Math.floor(random() * this.#all.length);
   }
 

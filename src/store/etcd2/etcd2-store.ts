@@ -64,7 +64,7 @@ export class Etcd2Store implements Store, SessionOwner {
     this.#writing = new Writing(clock, this.#held, this.#reading, records);
     this.#feeds = new Feeds(this.#client, clock, logger);
     // Each call listens to it.
-    setMaxListeners(0, this.#closed.signal);
+    setMaxListeners(Infinity, this.#closed.signal);
   }
 
   read(service: string, selection: Selection, options: CallOptions): Promise<Listing> {

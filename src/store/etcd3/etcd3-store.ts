@@ -205,5 +205,5 @@ export class Etcd3Store implements Store {
 
 /** One signal may end any number of calls: Node.js is not to warn of as many listeners. */
 function shareable(signal: AbortSignal | undefined): void {
-  if (signal !== undefined) setMaxListeners(0, signal);
+  if (signal !== undefined) setMaxListeners(Infinity, signal);
 }

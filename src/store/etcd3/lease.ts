@@ -39,7 +39,7 @@ export class EtcdSession implements Session {
     this.#term = granted.term;
     this.#onEnd = onEnd;
     // Each write under it listens to it.
-    setMaxListeners(0, this.ended);
+    setMaxListeners(Infinity, this.ended);
     this.#stream = new KeepAliveStream(client, granted, {
       renewed: (sentAt, ttlSeconds, term) => {
         this.#renew(sentAt, ttlSeconds);

@@ -74,7 +74,7 @@ export class WatchStream {
   constructor(client: Client) {
     this.#client = client;
     // Each call that waits listens to it.
-    setMaxListeners(0, this.#closing.signal);
+    setMaxListeners(Infinity, this.#closing.signal);
   }
 
   add(watch: RangeWatch): void {
