@@ -20,7 +20,7 @@ export interface Difference {
  * with the same content is no change.
  */
 export class KnownService {
-  readonly #service: string;
+  readonly service: string;
   readonly #onMalformed: FindContext["onMalformed"];
   readonly #known = new Map<string, KnownHost>();
   readonly #list = new HostList(() => this.#readable());
@@ -31,7 +31,7 @@ export class KnownService {
   #settled = 0;
 
   constructor(service: string, onMalformed: FindContext["onMalformed"]) {
-    this.#service = service;
+    this.service = service;
     this.#onMalformed = onMalformed;
   }
 
@@ -124,7 +124,7 @@ export class KnownService {
 
   #putHost(stored: StoredRecord): HostEvent | undefined {
     const { id, revision } = stored;
-    const record = this.#decode("host", stored, () => decodeHost(stored.value, this.#service, id));
+    const record = this.#decode("host", stored, () => decodeHost(stored.value, this.service, id));
     const previous = this.#known.get(id)?.host;
     if (record === undefined || (previous && sameRecord(record, hostRecord(previous)))) {
       this.#known.set(id, { revision, host: previous });
@@ -140,7 +140,7 @@ export class KnownService {
 
   #saysTheSame(stored: StoredRecord, known: Host | undefined): boolean {
     try {
-      const record = decodeHost(stored.value, this.#service, stored.id);
+      const record = decodeHost(stored.value, this.service, stored.id);
       return known !== undefined && sameRecord(record, hostRecord(known));
     } catch {
       // One that cannot be read changes nothing either.
@@ -165,7 +165,7 @@ export class KnownService {
   #putInfo(stored: StoredRecord): boolean {
     const { revision } = stored;
     const known = this.#info;
-    const record = this.#decode("info", stored, () => decodeInfo(stored.value, this.#service));
+    const record = this.#decode("info", stored, () => decodeInfo(stored.value, this.service));
     if (record === undefined || (known.record && sameRecord(record, known.record))) {
       this.#info = { ...known, revision, present: true };
       return false;
@@ -185,7 +185,7 @@ export class KnownService {
       return decode();
     } catch (error) {
       if (!isDiscoveryError(error)) throw error;
-      this.#onMalformed({ service: this.#service, kind, id, error });
+      this.#onMalformed({ service: this.service, kind, id, error });
       return undefined;
     }
   }

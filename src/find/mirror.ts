@@ -1,5 +1,6 @@
-import { delay, underEither } from "../async/abort.ts";
+import { delay } from "../async/abort.ts";
 import { Backoff } from "../async/backoff.ts";
+import type { CancelTimer } from "../async/clock.ts";
 import { overdue } from "../async/overdue.ts";
 import { Rounds } from "../async/rounds.ts";
 import { DiscoveryError, type DiscoveryErrorCode } from "../errors.ts";
@@ -9,8 +10,9 @@ import type { Listing } from "../store/store.ts";
 import type { FindContext } from "./find-context.ts";
 import type { Follower } from "./follower.ts";
 import type { Freshness } from "./freshness.ts";
-import { OutageLog } from "./outage-log.ts";
 import { type Difference, KnownService } from "./known-service.ts";
+import { missedChanges } from "./missed-changes.ts";
+import { OutageLog } from "./outage-log.ts";
 
 const defaultReconcileMs = 300_000;
 
@@ -19,9 +21,6 @@ const lastingMs = 10_000;
 
 /** A watch that is not confirmed within this time may not be there. */
 const confirmMs = 1_000;
-
-/** How long a pending change may take to arrive before its absence is a fault. */
-const graceMs = 2_000;
 
 /**
  * All that the store holds of one service, kept in memory and in step: list at revision R, watch
@@ -35,7 +34,10 @@ export class Mirror {
   readonly #followers = new Set<Follower>();
   readonly #backoff: Backoff;
   readonly #outage: OutageLog;
-  readonly #closed = new AbortController();
+
+  /** Ends what is waited for now. The signals and promises of a thousand mirrors that only watch would be much. */
+  #interrupt: ((reason: unknown) => void) | undefined;
+  #closed = false;
   #listed = false;
   #live = false;
   #lostAt: number;
@@ -106,32 +108,43 @@ export class Mirror {
 
   /** Ends the mirror and what it has under way. Idempotent. */
   close(): void {
-    if (this.#closed.signal.aborted) return;
+    if (this.#closed) return;
+    this.#closed = true;
     this.#outage.close();
-    this.#closed.abort(new DiscoveryError("CLOSED", `following ${this.service} has ended`));
+    this.#interrupt?.(this.#error("CLOSED", "it has ended"));
     this.#tell((follower) => follower.closed());
     this.#followers.clear();
   }
 
   async #run(): Promise<void> {
-    const { signal } = this.#closed;
-    while (!signal.aborted) {
+    while (!this.#closed) {
       try {
-        const revision = await this.#list(signal);
+        const revision = await this.#untilClosed((signal) => this.#list(signal));
         await this.#watch(revision + 1);
       } catch (error) {
-        if (signal.aborted) return;
-        this.#lost(error as Error);
+        if (!this.#closed) this.#lost(error as Error);
       }
-      await delay(this.#context.store.clock, this.#backoff.next(), signal);
+      const { clock } = this.#context.store;
+      await this.#untilClosed((signal) => delay(clock, this.#backoff.next(), signal));
     }
   }
 
   /** Closed, or else a fault of ours: better no mirror than one that goes round without a pause. */
   #stopped(error: unknown): void {
-    if (this.#closed.signal.aborted) return;
+    if (this.#closed) return;
     this.#context.logger.error("stopped following", { service: this.service, error });
     this.close();
+  }
+
+  async #untilClosed<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const interrupted = new AbortController();
+    this.#interrupt = (reason) => interrupted.abort(reason);
+    if (this.#closed) interrupted.abort();
+    try {
+      return await work(interrupted.signal);
+    } finally {
+      this.#interrupt = undefined;
+    }
   }
 
   /** @param onTurn called when there is a place for it among those who read */
@@ -181,12 +194,22 @@ export class Mirror {
 
   /** Applies every change, and compares with the store from time to time. Rejects when the watch is over. */
   async #watch(from: number): Promise<never> {
-    const { store, random, reconcileMs = defaultReconcileMs } = this.#context;
+    // Its followers may have closed it when they were told of the first reading.
+    if (this.#closed) throw this.#error("CLOSED", "it has ended");
+    const { store, random, reconcileMs: everyMs = defaultReconcileMs } = this.#context;
     const { clock } = store;
-    const rounds = new Rounds(clock, reconcileMs, random);
-    const over = new AbortController();
     const since = clock.now();
-    const cancelOverdue = overdue(
+    let end: (reason: unknown) => void = () => {};
+    const over = new Promise<never>((_, reject) => (end = reject));
+    this.#interrupt = end;
+    const rounds = new Rounds({
+      clock,
+      everyMs,
+      random,
+      round: (signal) => this.#reconcile(signal),
+      failed: end,
+    });
+    let cancelOverdue: CancelTimer | undefined = overdue(
       clock,
       () => this.#lost(this.#error("TIMEOUT", "the watch is not confirmed")),
       confirmMs,
@@ -195,7 +218,8 @@ export class Mirror {
       { service: this.service, part: "all", from },
       {
         established: () => {
-          cancelOverdue();
+          cancelOverdue?.();
+          cancelOverdue = undefined;
           rounds.found();
           this.#found();
         },
@@ -204,45 +228,25 @@ export class Mirror {
           rounds.lost();
           this.#lost(error);
         },
-        ended: (_reason, error) => over.abort(error),
+        ended: (_reason, error) => end(error),
       },
     );
+    rounds.start();
     try {
-      return await underEither([over.signal, this.#closed.signal], async (signal) => {
-        for (;;) {
-          await rounds.next(signal);
-          await this.#reconcile(signal);
-        }
-      });
+      return await over;
     } finally {
+      this.#interrupt = undefined;
       watch.close();
-      cancelOverdue();
+      rounds.end();
+      cancelOverdue?.();
       if (clock.now() - since >= lastingMs) this.#backoff.reset();
     }
   }
 
-  /**
-   * Compares what is known with the store, for servers have lost changes. Rejects when the watch
-   * can be trusted no longer; while the store cannot be read there is nothing to compare.
-   */
+  /** Rejects when the watch can be trusted no longer. */
   async #reconcile(signal: AbortSignal): Promise<void> {
-    const before = this.#known.revision;
-    const listing = await this.#tryRead(signal);
-    if (listing === undefined) return;
-    if (listing.revision < before) {
-      throw this.#error(
-        "UNAVAILABLE",
-        `the store went back from revision ${before} to ${listing.revision}`,
-      );
-    }
-    const behind = this.#known.behind(listing);
-    if (behind.size === 0) return;
-    // Most likely on its way.
-    await delay(this.#context.store.clock, graceMs, signal);
-    const again = await this.#tryRead(signal);
-    if (again === undefined) return;
-    const later = this.#known.behind(again);
-    const lost = [...behind].filter(([id, revision]) => later.get(id) === revision).length;
+    const { clock } = this.#context.store;
+    const lost = await missedChanges(this.#known, () => this.#tryRead(signal), clock, signal);
     if (lost === 0) return;
     this.#driftRepaired += lost;
     const { logger } = this.#context;

@@ -18,7 +18,6 @@ export const infoId = "";
 export class Comparison {
   readonly #keeper: ServiceKeeper;
   readonly #onDrift: (ids: ReadonlySet<string>) => void;
-  readonly #closing = new AbortController();
   readonly #rounds: Rounds;
   #started = false;
 
@@ -27,7 +26,16 @@ export class Comparison {
     this.#keeper = keeper;
     this.#onDrift = onDrift;
     const { random, reconcileMs = defaultReconcileMs, store } = keeper.context;
-    this.#rounds = new Rounds(store.clock, reconcileMs, random);
+    this.#rounds = new Rounds({
+      clock: store.clock,
+      everyMs: reconcileMs,
+      random,
+      round: (signal) => this.#compare(signal),
+      failed: (error) => {
+        const { context, service } = keeper;
+        context.logger.error("stopped comparing own records", { service, error });
+      },
+    });
   }
 
   /** The records can be followed no more. */
@@ -44,30 +52,21 @@ export class Comparison {
   start(): void {
     if (this.#started) return;
     this.#started = true;
-    const { signal } = this.#closing;
-    this.#run(signal).catch((error: unknown) => {
-      const { context, service } = this.#keeper;
-      if (!signal.aborted)
-        context.logger.error("stopped comparing own records", { service, error });
-    });
+    this.#rounds.start();
   }
 
   close(): void {
-    this.#closing.abort();
+    this.#rounds.end();
   }
 
-  async #run(signal: AbortSignal): Promise<never> {
-    const { store } = this.#keeper.context;
-    for (;;) {
-      await this.#rounds.next(signal);
-      const before = await this.#differences(signal);
-      if (before.size === 0) continue;
-      // Most likely on its way.
-      await delay(store.clock, graceMs, signal);
-      const later = await this.#differences(signal);
-      const lost = [...before].filter(([id, revision]) => later.get(id) === revision);
-      if (lost.length > 0) this.#onDrift(new Set(lost.map(([id]) => id)));
-    }
+  async #compare(signal: AbortSignal): Promise<void> {
+    const before = await this.#differences(signal);
+    if (before.size === 0) return;
+    // Most likely on its way.
+    await delay(this.#keeper.context.store.clock, graceMs, signal);
+    const later = await this.#differences(signal);
+    const lost = [...before].filter(([id, revision]) => later.get(id) === revision);
+    if (lost.length > 0) this.#onDrift(new Set(lost.map(([id]) => id)));
   }
 
   /** The records that the store has otherwise, each with the revision known here; none while it cannot be read. */

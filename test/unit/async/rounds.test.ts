@@ -1,37 +1,41 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { delay } from "../../../src/async/abort.ts";
 import { Rounds } from "../../../src/async/rounds.ts";
 import { type ManualClock, manualClock } from "../../../src/testing/manual-clock.ts";
 
 let clock: ManualClock;
 let random: number;
-let rounds: Rounds;
-let ending: AbortController;
+let rounds: Rounds | undefined;
+let failures: unknown[];
 let times: number[];
 
 beforeEach(() => {
   clock = manualClock();
   random = 0.5;
-  rounds = new Rounds(clock, 100_000, () => random);
-  ending = new AbortController();
   times = [];
-  void (async () => {
-    for (;;) {
-      await rounds.next(ending.signal);
-      times.push(clock.now());
-    }
-  })().catch(() => {});
+  failures = [];
+  begin(async () => void times.push(clock.now()));
 });
 
-afterEach(async () => {
-  ending.abort();
-  await clock.advance(0);
+afterEach(() => {
+  rounds?.end();
   expect(clock.timers).toBe(0);
+  expect(failures).toEqual([]);
 });
+
+function begin(round: (signal: AbortSignal) => Promise<void>): void {
+  rounds?.end();
+  rounds = new Rounds({
+    ...{ clock, everyMs: 100_000, random: () => random, round },
+    failed: (error) => failures.push(error),
+  });
+  rounds.start();
+}
 
 async function lose(forMs: number): Promise<void> {
-  rounds.lost();
+  rounds?.lost();
   await clock.advance(forMs);
-  rounds.found();
+  rounds?.found();
 }
 
 it("come at even times, give or take a fifth", async () => {
@@ -45,7 +49,7 @@ it("come at even times, give or take a fifth", async () => {
 
 it("come soon after contact was lost for long, and then as ever", async () => {
   await lose(3_000);
-  rounds.found();
+  rounds?.found();
   await clock.advance(200_000);
   expect(times).toEqual([20_500, 120_500]);
 });
@@ -63,12 +67,12 @@ it.each([
 it("are not put off by a later loss, nor by others that follow the same store", async () => {
   await lose(3_000);
   await clock.advance(2_000);
-  rounds.lost();
+  rounds?.lost();
   await clock.advance(1_000);
-  rounds.lost();
+  rounds?.lost();
   await clock.advance(2_500);
-  rounds.found();
-  rounds.found();
+  rounds?.found();
+  rounds?.found();
   await clock.advance(50_000);
   expect(times).toEqual([20_500]);
 });
@@ -87,15 +91,26 @@ it("come when they are due, if that is sooner", async () => {
 });
 
 it("remember what happened while one was under way", async () => {
-  const clock = manualClock();
-  const rounds = new Rounds(clock, 100_000, () => 0.5);
-  void rounds.next(ending.signal);
+  begin(async (signal) => {
+    times.push(clock.now());
+    await delay(clock, 6_000, signal);
+  });
   await clock.advance(100_000);
-  rounds.lost();
+  rounds?.lost();
   await clock.advance(5_000);
-  rounds.found();
-  let at = 0;
-  void rounds.next(ending.signal).then(() => (at = clock.now()));
+  rounds?.found();
   await clock.advance(50_000);
-  expect(at).toBe(122_500);
+  expect(times).toEqual([100_000, 122_500]);
+});
+
+it("end with the one that is under way, and with one that fails", async () => {
+  begin((signal) => delay(clock, 6_000, signal));
+  await clock.advance(100_000);
+  rounds?.end();
+  await clock.advance(200_000);
+  expect(failures).toEqual([]);
+  const error = new Error("no");
+  begin(() => Promise.reject(error));
+  await clock.advance(500_000);
+  expect(failures.splice(0)).toEqual([error]);
 });
