@@ -10,7 +10,7 @@ import type { Follower } from "./follower.ts";
 import type { HostEvent } from "./host-event.ts";
 import type { Inbox } from "./inbox.ts";
 import { checkLiveOptions, type LiveOptions } from "./live/live-options.ts";
-import { LivePool } from "./live/live-pool.ts";
+import { type LiveContext, LivePool } from "./live/live-pool.ts";
 import { Mirror } from "./mirror.ts";
 import type { Subscription } from "./subscription.ts";
 import { type ServiceView, ViewInbox } from "./view-inbox.ts";
@@ -32,12 +32,18 @@ export interface SubscribeOptions extends FollowOptions {
  */
 export class Mirrors {
   readonly #context: FindContext;
+  readonly #liveContext: LiveContext;
   readonly #mirrors = new Map<string, Mirror>();
   readonly #pools = new Set<LivePool>();
   #closed = false;
 
   constructor(context: FindContext) {
     this.#context = context;
+    this.#liveContext = {
+      ...context,
+      follow: (service, follower) => this.follow(service, follower),
+      ended: (pool) => void this.#pools.delete(pool),
+    };
   }
 
   /** Every host that comes, changes or goes. */
@@ -70,11 +76,7 @@ export class Mirrors {
     assertServiceName(service);
     const settings = checkLiveOptions(options, this.#context.random);
     this.#assertOpen(service);
-    const pool = new LivePool(service, settings, {
-      ...this.#context,
-      follow: (follower) => this.follow(service, follower),
-      ended: (ended) => void this.#pools.delete(ended),
-    });
+    const pool = new LivePool(service, settings, this.#liveContext);
     this.#pools.add(pool);
     return pool;
   }

@@ -1,7 +1,7 @@
 import { quote } from "./refuse.ts";
 import { DiscoveryError } from "../errors.ts";
 import { goBytes, jsonString, jsonStrings, omitEmpty } from "./go-json.ts";
-import { isEmpty, newStrings, noStrings, type Strings } from "./strings.ts";
+import { isEmpty, isSame, newStrings, noStrings, type Strings } from "./strings.ts";
 
 /**
  * What is on etcd for one host. Strings are empty and maps have no entries where the record has
@@ -98,16 +98,21 @@ export function encodeInfo(info: InfoRecord): Uint8Array {
  */
 export function decodeHost(value: Uint8Array, service: string, id: string): HostRecord {
   const fields = readFields(value, () => `host ${quote(id)} of service ${quote(service)}`);
+  const hostname = asString(fields["name"]);
+  const ports = asPorts(fields["ports"]);
+  const privateHostname = asString(fields["private_hostname"]);
+  const privatePorts = asPorts(fields["private_ports"]);
   return {
     uuid: id,
     serviceName: service,
-    hostname: asString(fields["name"]),
-    ports: asPorts(fields["ports"]),
+    hostname,
+    ports,
     user: asString(fields["user"]),
     password: asString(fields["password"]),
     public: fields["public"] === true,
-    privateHostname: asString(fields["private_hostname"]),
-    privatePorts: asPorts(fields["private_ports"]),
+    // Kept once where both faces are the same, as they mostly are: there may be thousands of hosts.
+    privateHostname: privateHostname === hostname ? hostname : privateHostname,
+    privatePorts: isSame(privatePorts, ports) ? ports : privatePorts,
     critical: fields["critical"] === true,
     shard: asString(fields["shard"]),
     weight: asWeight(fields["weight"]),

@@ -26,6 +26,13 @@ export function isEmpty(strings: Strings): boolean {
   return true;
 }
 
+/** Whether both have the same strings by the same names. */
+export function isSame(one: Strings, other: Strings): boolean {
+  for (const name in one) if (one[name] !== other[name]) return false;
+  for (const name in other) if (one[name] === undefined) return false;
+  return true;
+}
+
 /** Whether each character is one byte in UTF-8. */
 export function isAscii(text: string): boolean {
   return Buffer.byteLength(text) === text.length;

@@ -15,20 +15,27 @@ export interface LivePoolEvents {
   freshness: Freshness;
 }
 
-/** Tells listeners what is different from what they were told before. */
+const names = ["hosts", "pickable", "freshness"] as const;
+
+/** Tells listeners what is different from what they were told before, or from how it was when the first of them came. */
 export class Announcements extends Listeners<LivePoolEvents> {
-  #told: Partial<LivePoolEvents> = {};
+  #told: LivePoolEvents | undefined;
 
   constructor(logger: Logger, service: string) {
-    super(["hosts", "pickable", "freshness"], logger, { service });
+    super(names, logger, { service });
+  }
+
+  /** So it is before the next change. */
+  begin(now: LivePoolEvents): void {
+    this.#told ??= now;
   }
 
   tell(now: LivePoolEvents): void {
     const told = this.#told;
     this.#told = now;
     const { freshness, hosts, pickable } = now;
-    if (told.hosts !== hosts) this.emit("hosts", hosts);
-    if (told.pickable !== pickable) this.emit("pickable", pickable);
-    if (told.freshness?.source !== freshness.source) this.emit("freshness", freshness);
+    if (told?.hosts !== hosts) this.emit("hosts", hosts);
+    if (told?.pickable !== pickable) this.emit("pickable", pickable);
+    if (told?.freshness.source !== freshness.source) this.emit("freshness", freshness);
   }
 }

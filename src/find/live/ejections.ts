@@ -60,15 +60,20 @@ export interface EjectionContext {
   readonly logger: Logger;
   readonly service: string;
 
-  /** Whether it is one of the hosts that live; nothing is kept of the others. */
-  readonly lives: (member: Member) => boolean;
-
-  /** How many hosts there are that may be picked unless they are ejected. */
-  readonly eligible: () => number;
-
   /** Who may be picked has changed. */
   readonly changed: () => void;
 }
+
+/** The hosts that are judged. */
+export interface Living {
+  /** Whether it is one of those that live; nothing is kept of the others. */
+  has(member: Member): boolean;
+
+  /** How many there are that may be picked unless they are ejected. */
+  readonly eligible: number;
+}
+
+const nobody: ReadonlySet<Member> = new Set();
 
 /**
  * Passive health: takes hosts that fail out of the pool for a growing time, which covers the seconds
@@ -78,20 +83,22 @@ export interface EjectionContext {
 export class Ejections {
   readonly #settings: EjectionSettings;
   readonly #context: EjectionContext;
+  readonly #living: Living;
 
-  /** Those that are `ejected` or `probed`. */
-  readonly #out = new Set<Member>();
-  #cancelTimer: CancelTimer = () => {};
+  /** Those that are `ejected` or `probed`. Undefined until one is. */
+  #out: Set<Member> | undefined;
+  #cancelTimer: CancelTimer | undefined;
   #closed = false;
 
-  constructor(settings: EjectionSettings, context: EjectionContext) {
+  constructor(settings: EjectionSettings, living: Living, context: EjectionContext) {
     this.#settings = settings;
+    this.#living = living;
     this.#context = context;
   }
 
   /** Those that are left alone now. */
   get out(): ReadonlySet<Member> {
-    return this.#out;
+    return this.#out ?? nobody;
   }
 
   /** A use begins; what is returned goes to {@link ended}. */
@@ -109,7 +116,7 @@ export class Ejections {
   /** A use has ended like this. */
   ended(member: Member, epoch: number, outcome: Outcome): void {
     const { health } = member;
-    if ((health?.epoch ?? 0) !== epoch || this.#closed || !this.#context.lives(member)) return;
+    if ((health?.epoch ?? 0) !== epoch || this.#closed || !this.#living.has(member)) return;
     if (outcome === "succeeded") {
       if (health !== undefined) this.#recovered(member, health);
     } else if (outcome === "undecided") {
@@ -122,13 +129,13 @@ export class Ejections {
   /** It does not live any longer, as far as is known. */
   forget(member: Member): void {
     member.health = undefined;
-    if (this.#out.delete(member)) this.#arm();
+    if (this.#out?.delete(member)) this.#arm();
   }
 
   close(): void {
     this.#closed = true;
-    this.#out.clear();
-    this.#cancelTimer();
+    this.#out = undefined;
+    this.#cancelTimer?.();
   }
 
   #recovered(member: Member, health: HostHealth): void {
@@ -156,7 +163,7 @@ export class Ejections {
   }
 
   #mayEject(): boolean {
-    return this.#out.size + 1 <= this.#context.eligible() * this.#settings.maxShare;
+    return this.out.size + 1 <= this.#living.eligible * this.#settings.maxShare;
   }
 
   #eject(member: Member, health: HostHealth, now: number): void {
@@ -182,23 +189,24 @@ export class Ejections {
   }
 
   #takeOut(member: Member): void {
+    this.#out ??= new Set();
     this.#out.add(member);
     this.#arm();
     this.#context.changed();
   }
 
   #bringBack(member: Member): void {
-    if (!this.#out.delete(member)) return;
+    if (!this.#out?.delete(member)) return;
     this.#arm();
     this.#context.changed();
   }
 
   /** Sets the timer to whoever is due next. */
   #arm(): void {
-    this.#cancelTimer();
-    this.#cancelTimer = () => {};
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
     let next = Infinity;
-    for (const { health } of this.#out) next = Math.min(next, health?.until ?? Infinity);
+    for (const { health } of this.out) next = Math.min(next, health?.until ?? Infinity);
     if (next === Infinity) return;
     const { clock } = this.#context;
     this.#cancelTimer = clock.setTimeout(() => this.#due(), next - clock.now());
@@ -206,11 +214,11 @@ export class Ejections {
 
   #due(): void {
     const now = this.#context.clock.now();
-    for (const member of [...this.#out]) {
+    for (const member of [...this.out]) {
       const { health } = member;
       if (health === undefined || health.until > now) continue;
       health.state = "trial";
-      this.#out.delete(member);
+      this.#out?.delete(member);
     }
     this.#arm();
     this.#context.changed();

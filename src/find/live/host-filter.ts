@@ -19,9 +19,13 @@ export interface CheckedFilter {
   readonly metadata: Strings | undefined;
 }
 
+/** All hosts. */
+const noCondition: CheckedFilter = { shard: undefined, metadata: undefined };
+
 /** Throws `INVALID_ARGUMENT`, naming the field. */
 export function checkFilter(filter: HostFilter, prefix = ""): CheckedFilter {
   const { shard, metadata } = filter;
+  if (shard === undefined && metadata === undefined) return noCondition;
   return {
     shard: readString(`${prefix}shard`, shard, "") || undefined,
     metadata: readMetadata(metadata, undefined, `${prefix}metadata`),

@@ -3,14 +3,23 @@ import { refuse, shown } from "../../model/refuse.ts";
 
 /** Who is to be told of what; `Events` has the names of the events, and what each tells. */
 export class Listeners<Events extends object> {
-  readonly #listeners = new Map<keyof Events, Set<(value: never) => unknown>>();
   readonly #names: readonly (keyof Events & string)[];
-  readonly #report: (event: keyof Events & string, error: unknown) => void;
+  readonly #logger: Logger;
+  readonly #fields: object;
 
+  /** Undefined as long as nobody listens, as mostly nobody does. */
+  #listeners: Map<keyof Events, Set<(value: never) => unknown>> | undefined;
+
+  /** @param fields go with what is logged */
   constructor(names: readonly (keyof Events & string)[], logger: Logger, fields: object) {
     this.#names = names;
-    this.#report = (event, error) =>
-      logger.error(`a listener for "${event}" threw`, { ...fields, error });
+    this.#logger = logger;
+    this.#fields = fields;
+  }
+
+  /** Whether anybody listens, or has listened. */
+  get inUse(): boolean {
+    return this.#listeners !== undefined;
   }
 
   /** Calls back at each event; returns the undo. Throws `INVALID_ARGUMENT`. */
@@ -22,6 +31,7 @@ export class Listeners<Events extends object> {
       refuse("event", `must be ${this.#names.map(shown).join(" or ")}, not ${shown(event)}`);
     }
     if (typeof listener !== "function") refuse("listener", "must be a function");
+    this.#listeners ??= new Map();
     const listeners = this.#listeners.get(event) ?? new Set();
     this.#listeners.set(event, listeners);
     // Of its own each time, so that a listener given twice is two, each with its undo.
@@ -32,7 +42,7 @@ export class Listeners<Events extends object> {
 
   /** Calls everybody who listens. What a listener throws is logged, and so is what a promise of its is rejected with. */
   emit<E extends keyof Events & string>(event: E, value: Events[E]): void {
-    for (const listener of [...(this.#listeners.get(event) ?? [])]) {
+    for (const listener of [...(this.#listeners?.get(event) ?? [])]) {
       try {
         const result = (listener as (value: Events[E]) => unknown)(value);
         if (result instanceof Promise) {
@@ -45,6 +55,10 @@ export class Listeners<Events extends object> {
   }
 
   clear(): void {
-    this.#listeners.clear();
+    this.#listeners = undefined;
+  }
+
+  #report(event: keyof Events & string, error: unknown): void {
+    this.#logger.error(`a listener for "${event}" threw`, { ...this.#fields, error });
   }
 }

@@ -89,7 +89,7 @@ export function checkLiveOptions(
     signal: optionalSignal(bag.signal),
     filter: checkFilter(bag),
     strategy: checkStrategy(bag.strategy),
-    rules: { prefer: checkPreference(bag.prefer), subset: checkSubset(bag.subset, random) },
+    rules: checkRules(bag, random),
     maxStaleMs: optionalMilliseconds("maxStaleMs", bag.maxStaleMs, 0) ?? Infinity,
     ejection: checkEjection(bag.ejection),
     suspects: checkSuspects(bag.suspects),
@@ -97,13 +97,29 @@ export function checkLiveOptions(
   };
 }
 
+// What is not given is the same for all pools, and made once: there may be thousands of them.
+const defaultStrategy = leastBusy();
+const noPreference: CandidateRules = { prefer: undefined, subset: undefined };
+const defaultEjection: EjectionSettings = {
+  failures: 5,
+  baseMs: 5_000,
+  maxMs: 300_000,
+  maxShare: 0.5,
+};
+const defaultSuspects: SuspectSettings = { keepMs: 60_000, windowMs: 10_000 };
+
 function checkStrategy(strategy: Strategy | undefined): Strategy {
-  if (strategy === undefined) return leastBusy();
+  if (strategy === undefined) return defaultStrategy;
   const given: unknown = strategy;
   if (typeof given === "object" && given !== null && typeof strategy.picker === "function") {
     return strategy;
   }
   refuse("strategy", `must be one such as roundRobin(), not ${shown(given)}`);
+}
+
+function checkRules({ prefer, subset }: LiveOptions, random: () => number): CandidateRules {
+  if (prefer === undefined && subset === undefined) return noPreference;
+  return { prefer: checkPreference(prefer), subset: checkSubset(subset, random) };
 }
 
 function checkPreference(prefer: Preference | undefined): CandidateRules["prefer"] {
@@ -131,29 +147,36 @@ function checkSubset(
   return { size, seed: seed ?? String(random()) };
 }
 
-function checkEjection(ejection: EjectionOptions | false = {}): EjectionSettings | undefined {
+function checkEjection(
+  ejection: EjectionOptions | false | undefined,
+): EjectionSettings | undefined {
+  if (ejection === undefined) return defaultEjection;
   if (ejection === false) return undefined;
   const names = { failures: true, baseMs: true, maxMs: true, maxShare: true } as const;
   const bag = filterBag("ejection", ejection, names);
-  const baseMs = optionalMilliseconds("ejection.baseMs", bag.baseMs, 1) ?? 5_000;
-  const maxShare = bag.maxShare ?? 0.5;
+  const byDefault = defaultEjection;
+  const baseMs = optionalMilliseconds("ejection.baseMs", bag.baseMs, 1) ?? byDefault.baseMs;
+  const maxMs = optionalMilliseconds("ejection.maxMs", bag.maxMs, baseMs);
+  const maxShare = bag.maxShare ?? byDefault.maxShare;
   if (typeof maxShare !== "number" || !(maxShare >= 0 && maxShare <= 1)) {
     refuse("ejection.maxShare", `must be a number from 0 to 1, not ${shown(maxShare)}`);
   }
   return {
-    failures: whole("ejection.failures", bag.failures, 5),
+    failures: whole("ejection.failures", bag.failures, byDefault.failures),
     baseMs,
-    maxMs: optionalMilliseconds("ejection.maxMs", bag.maxMs, baseMs) ?? Math.max(baseMs, 300_000),
+    maxMs: maxMs ?? Math.max(baseMs, byDefault.maxMs),
     maxShare,
   };
 }
 
-function checkSuspects(suspects: SuspectOptions | false = {}): SuspectSettings | undefined {
+function checkSuspects(suspects: SuspectOptions | false | undefined): SuspectSettings | undefined {
+  if (suspects === undefined) return defaultSuspects;
   if (suspects === false) return undefined;
   const bag = filterBag("suspects", suspects, { keepMs: true, windowMs: true });
   return {
-    keepMs: optionalMilliseconds("suspects.keepMs", bag.keepMs, 1) ?? 60_000,
-    windowMs: optionalMilliseconds("suspects.windowMs", bag.windowMs, 1) ?? 10_000,
+    keepMs: optionalMilliseconds("suspects.keepMs", bag.keepMs, 1) ?? defaultSuspects.keepMs,
+    windowMs:
+      optionalMilliseconds("suspects.windowMs", bag.windowMs, 1) ?? defaultSuspects.windowMs,
   };
 }
 

@@ -24,8 +24,8 @@ import { ended, nobody, notReady, tooOld } from "./unpickable.ts";
 
 /** What a live pool needs of its `Discovery`. */
 export interface LiveContext extends FindContext {
-  /** Follows the service of the pool; returns the undo. */
-  readonly follow: (follower: Follower) => () => void;
+  /** Follows a service; returns the undo. */
+  readonly follow: (service: string, follower: Follower) => () => void;
 
   /** The pool has ended. */
   readonly ended: (pool: LivePool) => void;
@@ -59,9 +59,9 @@ export class LivePool implements AsyncDisposable {
 
   /** Whether the selection is of the members as they are. */
   #fresh = true;
-  #unfollow: () => void = () => {};
+  #unfollow: (() => void) | undefined;
   #forgetSignal: (() => void) | undefined;
-  #cancelPatience: CancelTimer = () => {};
+  #cancelPatience: CancelTimer | undefined;
   #closing: Promise<void> | undefined;
 
   /** @internal */
@@ -76,13 +76,7 @@ export class LivePool implements AsyncDisposable {
     const shared = { clock, logger, random, service, changed: () => this.#changed() };
     this.#suspects = settings.suspects && new Suspects(settings.suspects, shared);
     this.#members = new Members(settings.filter, this.#suspects);
-    this.#ejections =
-      settings.ejection &&
-      new Ejections(settings.ejection, {
-        ...shared,
-        eligible: () => this.#members.eligible,
-        lives: (member) => this.#members.has(member),
-      });
+    this.#ejections = settings.ejection && new Ejections(settings.ejection, this.#members, shared);
     this.#selection = new Selection({
       members: this.#members,
       rules: settings.rules,
@@ -188,7 +182,9 @@ export class LivePool implements AsyncDisposable {
     event: E,
     listener: (event: LivePoolEvents[E]) => void,
   ): () => void {
-    return this.#announcements.on(event, listener);
+    const off = this.#announcements.on(event, listener);
+    this.#announcements.begin(this.#now);
+    return off;
   }
 
   /** Ends the pool; with a `snapshot` it resolves when the newest hosts are in the file. Idempotent, never rejects. */
@@ -207,7 +203,7 @@ export class LivePool implements AsyncDisposable {
     }
     this.#forgetSignal = signal && onAbort(signal, () => void this.#close(signal.reason));
     void this.#snapshots?.read().then((snapshot) => snapshot && this.#loaded(snapshot));
-    this.#unfollow = this.#context.follow({
+    this.#unfollow = this.#context.follow(this.service, {
       listed: (mirror) => this.#listed(mirror),
       changed: (events) => {
         const gone = this.#members.apply(events);
@@ -245,7 +241,7 @@ export class LivePool implements AsyncDisposable {
   }
 
   #listed(mirror: Mirror): void {
-    this.#cancelPatience();
+    this.#cancelPatience?.();
     this.#knowledge.listed(mirror);
     for (const member of this.#members.replace(mirror.hosts)) this.#ejections?.forget(member);
     this.#changed();
@@ -291,8 +287,12 @@ export class LivePool implements AsyncDisposable {
   #tell(): void {
     this.#refresh();
     if (this.#closing !== undefined) return;
+    if (this.#announcements.inUse) this.#announcements.tell(this.#now);
+  }
+
+  get #now(): LivePoolEvents {
     const { freshness, hosts, pickable } = this;
-    this.#announcements.tell({ freshness, hosts, pickable });
+    return { freshness, hosts, pickable };
   }
 
   #assertPickable(): void {
@@ -324,9 +324,9 @@ export class LivePool implements AsyncDisposable {
     const snapshotWritten = this.#snapshots?.close();
     this.#knowledge.end();
     this.#certain = false;
-    this.#cancelPatience();
+    this.#cancelPatience?.();
     this.#forgetSignal?.();
-    this.#unfollow();
+    this.#unfollow?.();
     this.#readiness.refuse(reason);
     this.#announcements.clear();
     this.#ejections?.close();

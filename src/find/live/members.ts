@@ -58,6 +58,8 @@ export class Members {
       if (type !== "down" && passes(host, this.#filter)) {
         this.#put(host, member ?? this.#suspects?.remove(uuid));
       } else if (member === undefined) {
+        // A suspect that is back, but is none of this pool any longer, is not to be picked either.
+        if (type !== "down") this.#suspects?.remove(uuid);
         continue;
       } else {
         this.#living.delete(uuid);

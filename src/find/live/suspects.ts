@@ -36,10 +36,9 @@ export class Suspects {
   readonly #settings: SuspectSettings;
   readonly #context: SuspectContext;
 
-  /** By uuid, in the order in which they were lost; suspects, too, as long as the window is. */
-  readonly #lost = new Map<string, Lost>();
-  readonly #suspects = new Map<string, Lost>();
-  #cancelTimer: CancelTimer = () => {};
+  /** By uuid, in the order in which they were lost. Undefined until one is. */
+  #lost: Map<string, Lost> | undefined;
+  #cancelTimer: CancelTimer | undefined;
 
   constructor(settings: SuspectSettings, context: SuspectContext) {
     this.#settings = settings;
@@ -48,32 +47,31 @@ export class Suspects {
 
   /** In the order in which they were lost. */
   *members(): Generator<Member> {
-    for (const { member } of this.#suspects.values()) yield member;
-  }
-
-  get size(): number {
-    return this.#suspects.size;
+    for (const { member, suspect } of this.#lost?.values() ?? []) if (suspect) yield member;
   }
 
   /** A host is gone, and has not unregistered. */
   lost(member: Member): void {
-    this.#lost.set(member.host.uuid, { member, at: this.#context.clock.now() });
+    this.#lost ??= new Map();
+    const at = this.#context.clock.now();
+    this.#lost.set(member.host.uuid, { member, at, suspect: false });
   }
 
   /** Looks whether those that were lost lately were too many, after what happened at one moment. */
   judge(living: number): void {
     const { clock, logger, service } = this.#context;
-    const { windowMs, keepMs } = this.#settings;
+    const { keepMs } = this.#settings;
     const now = clock.now();
-    for (const [uuid, { at }] of this.#lost) {
-      if (now - at < windowMs) break;
-      this.#lost.delete(uuid);
-    }
-    const lost = this.#lost.size;
+    this.#forgetOld(now);
+    const lost = this.#lostLately(now);
     if (lost <= living || lost + living < smallestPool) return;
-    const before = this.#suspects.size;
-    for (const [uuid, each] of this.#lost) this.#suspects.set(uuid, each);
-    if (this.#suspects.size === before) return;
+    let more = false;
+    for (const each of this.#lost?.values() ?? []) {
+      if (each.suspect || now - each.at >= keepMs) continue;
+      each.suspect = true;
+      more = true;
+    }
+    if (!more) return;
     logger.warn("most hosts were lost at once; they are kept as suspects for a while", {
       ...{ service, lost, living, keepMs },
     });
@@ -83,38 +81,52 @@ export class Suspects {
 
   /** It is back, or has proved to be dead. The member it was, if it was a suspect. */
   remove(uuid: string): Member | undefined {
-    this.#lost.delete(uuid);
-    const suspect = this.#suspects.get(uuid);
-    if (suspect === undefined) return undefined;
-    this.#suspects.delete(uuid);
+    const lost = this.#lost?.get(uuid);
+    this.#lost?.delete(uuid);
+    if (lost?.suspect !== true) return undefined;
     this.#arm();
     this.#context.changed();
-    return suspect.member;
+    return lost.member;
   }
 
   close(): void {
-    this.#lost.clear();
-    this.#suspects.clear();
-    this.#cancelTimer();
+    this.#lost = undefined;
+    this.#cancelTimer?.();
+  }
+
+  #lostLately(now: number): number {
+    let count = 0;
+    for (const { at } of this.#lost?.values() ?? []) {
+      if (now - at < this.#settings.windowMs) count += 1;
+    }
+    return count;
+  }
+
+  #forgetOld(now: number): void {
+    for (const [uuid, { at, suspect }] of this.#lost ?? []) {
+      if (!suspect && now - at >= this.#settings.windowMs) this.#lost?.delete(uuid);
+    }
   }
 
   /** Sets the timer to the one whose time is over next. */
   #arm(): void {
-    this.#cancelTimer();
-    this.#cancelTimer = () => {};
-    const [first] = this.#suspects.values();
-    if (first === undefined) return;
-    const { clock } = this.#context;
-    const due = first.at + this.#settings.keepMs;
-    this.#cancelTimer = clock.setTimeout(() => this.#due(), due - clock.now());
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    for (const { at, suspect } of this.#lost?.values() ?? []) {
+      if (!suspect) continue;
+      const { clock } = this.#context;
+      const due = at + this.#settings.keepMs;
+      this.#cancelTimer = clock.setTimeout(() => this.#due(), due - clock.now());
+      return;
+    }
   }
 
   #due(): void {
-    const past = this.#context.clock.now() - this.#settings.keepMs;
-    for (const [uuid, { at }] of this.#suspects) {
-      if (at > past) break;
-      this.#suspects.delete(uuid);
+    const now = this.#context.clock.now();
+    for (const each of this.#lost?.values() ?? []) {
+      if (now - each.at >= this.#settings.keepMs) each.suspect = false;
     }
+    this.#forgetOld(now);
     this.#arm();
     this.#context.changed();
   }
@@ -123,4 +135,7 @@ export class Suspects {
 interface Lost {
   readonly member: Member;
   readonly at: number;
+
+  /** Whether it is kept to be picked. */
+  suspect: boolean;
 }
