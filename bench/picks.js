@@ -18,6 +18,7 @@ const targets = {
 /**
  * `pick()` of a live pool, and a url of the host, whose string is really there, in a fresh process
  * for each strategy: over few hosts, and over many (with few as bare). And what the picks allocate.
+ * By CPU time, which is what one thread of a machine with nothing else to do would take.
  *
  * @param {import("./harness.js").Bench} bench
  */
@@ -39,7 +40,7 @@ export async function picks({ rounds, times }) {
     /** @param {"millions" | "bytes"} what */
     const each = (what, of = "few") => median((results[of] ?? []).map((one) => one[what]));
     const over = (/** @type {number} */ hosts) =>
-      `${strategy}: picks and urls a second, of ${hosts.toLocaleString("en")} hosts`;
+      `${strategy}: picks and urls a CPU second, of ${hosts.toLocaleString("en")} hosts`;
     rows.push(
       {
         ...{ measure: over(few), unit: "M", ours: each("millions") },

@@ -109,15 +109,15 @@ export function isUrlScheme(name: string): boolean {
 
 /** A url, of what it begins with and its path. Throws `INVALID_ARGUMENT`. */
 export function withPath(origin: string, path: string | undefined): string {
-  return path === undefined ? origin : origin + urlPath(path);
+  if (path === undefined || path === "") return origin;
+  if (typeof path === "string" && isPlain(path)) return origin + path;
+  return origin + urlPath(path);
 }
 
 /** A path as it goes behind a port: begun with `/`, `?` or `#`, its white space and control characters encoded. */
 function urlPath(path: string): string {
-  if (typeof path !== "string") assertOptionalString("path", path);
-  if (path === "") return "";
-  const encoded = isPlain(path) ? path : encodeSpaces(path);
-  return isPathStart(encoded.charCodeAt(0)) ? encoded : `/${encoded}`;
+  assertOptionalString("path", path);
+  return isPathStart(path.charCodeAt(0)) ? encodeSpaces(path) : `/${encodeSpaces(path)}`;
 }
 
 const [slash, question, hash] = [0x2f, 0x3f, 0x23];
@@ -126,9 +126,10 @@ function isPathStart(unit: number): boolean {
   return unit === slash || unit === question || unit === hash;
 }
 
-/** Whether all of it is visible ASCII: nearly every path, and looked at for each url. */
+/** Whether it goes into a url as it is, begun as it should be and all of it visible ASCII: nearly every path, and looked at for each url. */
 function isPlain(path: string): boolean {
-  for (let index = 0; index < path.length; index += 1) {
+  if (!isPathStart(path.charCodeAt(0))) return false;
+  for (let index = 1; index < path.length; index += 1) {
     const unit = path.charCodeAt(index);
     if (unit <= 0x20 || unit >= 0x7f) return false;
   }
