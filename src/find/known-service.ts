@@ -44,6 +44,11 @@ export class KnownService {
     return this.#info.service;
   }
 
+  /** Whether there is an info of which nothing is known, as it could not be read. */
+  get infoUnreadable(): boolean {
+    return this.#info.present && this.#info.service === undefined;
+  }
+
   /** In the order in which they became known. The array changes with them: it is to be copied by whoever keeps it. */
   get hosts(): readonly Host[] {
     return this.#list.hosts;

@@ -75,6 +75,11 @@ export class Mirror {
     return this.#known.info;
   }
 
+  /** Whether there is an info of which nothing is known, as it could not be read. */
+  get infoUnreadable(): boolean {
+    return this.#known.infoUnreadable;
+  }
+
   get freshness(): Freshness {
     return {
       source: this.#live ? "live" : "stale",

@@ -119,13 +119,15 @@ export class Query {
     );
   }
 
-  /** What is known already, if that may answer. That there is nothing is asked of the store, which may know why. */
+  /** What is known already, if that may answer. That there is nothing, or nothing that can be read, is asked of the store, which may know why. */
   #known(): Found | undefined {
     if (this.#maxStaleMs === undefined) return undefined;
     const mirror = this.#context.known?.(this.#service);
     if (mirror?.listed !== true || mirror.freshness.ageMs > this.#maxStaleMs) return undefined;
-    const { hosts, info } = mirror;
-    return info === undefined && hosts.length === 0 ? undefined : { info, hosts: hosts.slice() };
+    const { hosts, info, infoUnreadable } = mirror;
+    return infoUnreadable || (info === undefined && hosts.length === 0)
+      ? undefined
+      : { info, hosts: hosts.slice() };
   }
 
   /** Rejects with `SERVICE_NOT_FOUND` if there is nothing. */

@@ -11,6 +11,7 @@ export class Knowledge {
 
   /** Since when nothing has been heard of etcd, as long as there is no mirror. */
   #since: number;
+  #failure: Error | undefined;
   #ended = false;
 
   constructor(clock: Clock) {
@@ -21,6 +22,11 @@ export class Knowledge {
   /** The mirror has its first reading. */
   listed(mirror: Mirror): void {
     this.#mirror = mirror;
+  }
+
+  /** The service could not be read. */
+  failed(error: Error): void {
+    this.#failure = error;
   }
 
   /** The file of an earlier process was read. */
@@ -37,6 +43,11 @@ export class Knowledge {
 
   get mirror(): Mirror | undefined {
     return this.#mirror;
+  }
+
+  /** Why nothing newer is known, if that is so. */
+  get failure(): Error | undefined {
+    return this.#mirror === undefined ? this.#failure : this.#mirror.failure;
   }
 
   get fromDisk(): boolean {

@@ -261,6 +261,7 @@ export class LivePool implements AsyncDisposable {
 
   #failed(error: Error): void {
     if (this.#knowledge.mirror !== undefined) return;
+    this.#knowledge.failed(error);
     if (refusals.some((code) => isDiscoveryError(error, code))) this.#readiness.refuse(error);
     else if (this.#knowledge.fromDisk) this.#readiness.ready();
     else this.#readiness.reopen();
@@ -297,12 +298,12 @@ export class LivePool implements AsyncDisposable {
 
   #assertPickable(): void {
     if (this.#closing !== undefined) throw ended(this.#name);
-    if (!this.#knowledge.any) throw notReady(this.#name);
+    if (!this.#knowledge.any) throw notReady(this.#name, this.#knowledge.failure);
     this.#refresh();
     const { source, ageMs } = this.freshness;
     const { maxStaleMs } = this.#settings;
     if (source !== "live" && ageMs > maxStaleMs) {
-      throw tooOld(this.#name, ageMs, maxStaleMs, this.#knowledge.mirror?.failure);
+      throw tooOld(this.#name, ageMs, maxStaleMs, this.#knowledge.failure);
     }
     this.#certain = source === "live" || maxStaleMs === Infinity;
   }

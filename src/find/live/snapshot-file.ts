@@ -76,9 +76,13 @@ async function readOwn(file: string): Promise<string | undefined> {
     throw error;
   }
   try {
-    const { mode } = await handle.stat();
-    // Requests go where it says, with their passwords.
-    if (process.platform !== "win32" && (mode & 0o022) !== 0) {
+    const { mode, uid } = await handle.stat();
+    // Requests go where it says, with their passwords. On Windows there are no such owners and modes.
+    const user = process.getuid?.();
+    if (user !== undefined && uid !== user && uid !== 0) {
+      throw new Error("it belongs to another user");
+    }
+    if (user !== undefined && (mode & 0o022) !== 0) {
       throw new Error("others than its owner may write to it");
     }
     return await handle.readFile("utf8");

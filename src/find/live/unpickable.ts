@@ -2,10 +2,10 @@ import { DiscoveryError } from "../../errors.ts";
 import { quote } from "../../model/refuse.ts";
 import type { CheckedFilter } from "./host-filter.ts";
 
-/** Why there is nothing to pick from: nothing is known yet. */
-export function notReady(pool: string): DiscoveryError {
+/** Why there is nothing to pick from: nothing is known yet. The cause is why etcd could not be read, if it was tried. */
+export function notReady(pool: string, cause: Error | undefined): DiscoveryError {
   const message = `the hosts of ${pool} are not known yet: await waitReady() first`;
-  return new DiscoveryError("NOT_READY", message);
+  return new DiscoveryError("NOT_READY", message, { cause });
 }
 
 /** What is known is too old. */

@@ -62,6 +62,21 @@ it("its info is known, too", async () => {
   expect(await get(1_000).url()).toBe("http://u:p@public-domain.dev:80");
 });
 
+it("an info that cannot be read is not taken for none", async () => {
+  store.put(service, { kind: "info" }, "no JSON");
+  await clock.advance(0);
+  await expect(discovery.get(service).service()).rejects.toMatchObject({
+    code: "MALFORMED_RECORD",
+  });
+  await expect(get(1_000).service()).rejects.toMatchObject({ code: "MALFORMED_RECORD" });
+  // Of one that could be read before, that is known.
+  putInfo(store, "public-domain.dev");
+  await clock.advance(0);
+  store.put(service, { kind: "info" }, "no JSON");
+  await clock.advance(0);
+  expect(await get(1_000).service()).toMatchObject({ hostname: "public-domain.dev" });
+});
+
 it("what is not followed, or not there, is asked of etcd", async () => {
   store.put("other", { kind: "host", id: "o" }, JSON.stringify({ name: "o.dev", ports: {} }));
   expect(ids(await get(0, "other").all())).toEqual(["o"]);

@@ -10,6 +10,10 @@ describe("what is known", () => {
     const pool = stage.mirrors.live(service, { maxStaleMs: 10_000 });
     await stage.clock.advance(3_000);
     expect(code(() => pool.pick())).toBe("NOT_READY");
+    // Why it is not known is told, too.
+    expect(() => pool.pick()).toThrow(
+      expect.objectContaining({ cause: expect.objectContaining({ code: "UNAVAILABLE" }) as Error }),
+    );
     expect(pool.hosts).toEqual([]);
     expect(pool.freshness).toMatchObject({ source: "stale", ageMs: 3_000 });
 
@@ -113,6 +117,25 @@ describe("hosts", () => {
     deleteHost(stage.store, "b");
     await stage.settle();
     expect(pool.pick().uuid).toBe("a");
+  });
+
+  it("are told to who listens from the beginning, and not to who comes when nothing changes any more", async () => {
+    const stage = liveStage();
+    await stage.put("a");
+    const pool = stage.mirrors.live(service);
+    const told: string[] = [];
+    pool.on("hosts", (hosts) => told.push(`hosts ${ids(hosts).join(" ")}`));
+    pool.on("pickable", (hosts) => told.push(`pickable ${ids(hosts).join(" ")}`));
+    pool.on("freshness", ({ source }) => told.push(source));
+    await pool.waitReady();
+    await stage.settle();
+    expect(told).toEqual(["hosts a", "pickable a", "live"]);
+    const later: string[] = [];
+    pool.on("hosts", (hosts) => later.push(`hosts ${ids(hosts).join(" ")}`));
+    await stage.put("a");
+    expect([told.length, later]).toEqual([3, []]);
+    await stage.put("b");
+    expect(later).toEqual(["hosts a b"]);
   });
 
   it("are told when they change, once for all that happens at one moment", async () => {

@@ -101,6 +101,41 @@ describe("when more than half of a pool goes without a goodbye", () => {
     use.end("succeeded");
   });
 
+  it("a suspect that is back on another shard is not picked on its old one", async () => {
+    const stage = liveStage();
+    for (const id of ["a", "b", "c"]) putHost(stage.store, id, { shard: "1" });
+    await stage.settle();
+    const pool = await stage.ready({ shard: "1" });
+    await stage.expire("a", "b", "c");
+    putHost(stage.store, "a", { shard: "2" });
+    await stage.settle();
+    expect(ids(pool.suspects)).toEqual(["b", "c"]);
+    expect(tally(100, () => pool.pick()).has("a")).toBe(false);
+  });
+
+  it("those that were lost and were back before the others went are not counted", async () => {
+    const stage = liveStage();
+    await stage.put("a", "b", "c", "d", "e");
+    const pool = await stage.ready();
+    await stage.expire("a", "b");
+    await stage.put("a", "b");
+    await stage.expire("c");
+    expect(pool.suspects).toEqual([]);
+    await stage.expire("d", "e");
+    expect(ids(pool.suspects)).toEqual(["c", "d", "e"]);
+  });
+
+  it("a suspect whose time is over does not become one again with those that go after it", async () => {
+    const stage = liveStage();
+    await stage.put("a", "b", "c", "d", "e");
+    const pool = await stage.ready({ suspects: { keepMs: 2_000, windowMs: 10_000 } });
+    await stage.expire("a", "b", "c");
+    await stage.clock.advance(2_000);
+    expect(pool.suspects).toEqual([]);
+    await stage.expire("d");
+    expect(ids(pool.suspects)).toEqual(["d"]);
+  });
+
   it("a suspect that cannot be reached is one no longer", async () => {
     const stage = liveStage();
     await stage.put("a", "b", "c");

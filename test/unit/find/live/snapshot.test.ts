@@ -1,4 +1,5 @@
-import { chmod, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { chmod, chown, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { eventually } from "../../../support/eventually.ts";
@@ -16,6 +17,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   vi.useRealTimers();
+  vi.restoreAllMocks();
   await folder[Symbol.asyncDispose]();
 });
 
@@ -55,6 +57,29 @@ describe("the file", () => {
     await eventually(async () => expect(await written()).toEqual(["a", "b", "c", "d"]));
     expect((await stat(file)).ino).not.toBe(ino);
     expect(await readdir(folder.path)).toEqual(["api.json"]);
+  });
+
+  it("is whole whenever it is read, while it is written again and again", async () => {
+    const stage = liveStage();
+    const many = Array.from({ length: 300 }, (_, index) => `host-${index}`);
+    await stage.put(...many);
+    await stage.ready({ snapshot: file });
+    await stage.settle();
+    await eventually(() => existsSync(file));
+    let writes = 0;
+    for (let { ino } = statSync(file); writes < 10;) {
+      await stage.put(`more-${writes}`);
+      await stage.clock.advance(5_000);
+      // As other processes do: between any two steps of the writer.
+      while (statSync(file).ino === ino) {
+        const { hosts } = JSON.parse(readFileSync(file, "utf8")) as { hosts: unknown[] };
+        expect(hosts.length).toBeGreaterThanOrEqual(many.length + writes);
+        await new Promise((resolve) => void setImmediate(resolve));
+        await stage.settle();
+      }
+      ({ ino } = statSync(file));
+      writes += 1;
+    }
   });
 
   it("has the newest hosts once the pool or the discovery has ended", async () => {
@@ -169,6 +194,7 @@ describe("a process that starts while etcd is away", () => {
     ["has no time", () => edit('"liveAt":', '"was":')],
     ["has a host that is none", () => edit('"uuid":"a"', '"id":"a"')],
     ["may be written by others", () => chmod(file, 0o622)],
+    ["belongs to another user", () => belongsToAnother()],
   ])("warns of a file that %s, and does without", async (_, spoil) => {
     vi.useFakeTimers({ toFake: ["Date"] });
     await leaveFile();
@@ -186,6 +212,13 @@ describe("a process that starts while etcd is away", () => {
     expect(await written()).toEqual([]);
   });
 });
+
+/** Only root can give a file away, and what root has is good enough for others. */
+function belongsToAnother(): Promise<void> | undefined {
+  if (process.getuid?.() === 0) return chown(file, 4_711, 4_711);
+  vi.spyOn(process, "getuid").mockReturnValue(4_711);
+  return undefined;
+}
 
 async function edit(from: string, to: string): Promise<void> {
   const text = await readFile(file, "utf8");
