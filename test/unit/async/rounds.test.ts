@@ -107,6 +107,8 @@ it("end with the one that is under way, and with one that fails", async () => {
   begin((signal) => delay(clock, 6_000, signal));
   await clock.advance(100_000);
   rounds?.end();
+  await clock.advance(0);
+  expect(clock.timers).toBe(0);
   await clock.advance(200_000);
   expect(failures).toEqual([]);
   const error = new Error("no");

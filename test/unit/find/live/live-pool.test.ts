@@ -105,6 +105,27 @@ describe("hosts", () => {
     expect(second[1]).not.toBe(first[1]);
   });
 
+  it("stay the same objects through an outage after which all is listed again, for all who follow", async () => {
+    const stage = liveStage();
+    await stage.put("a", "b", "c");
+    const pool = await stage.ready();
+    const shard = await stage.ready({ shard: "1" });
+    const before = pool.hosts;
+    stage.store.outage(true);
+    await stage.settle();
+    putHost(stage.store, "b", { shard: "1" });
+    stage.store.compact();
+    stage.store.outage(false);
+    await stage.clock.advance(3_000);
+    expect(pool.freshness.source).toBe("live");
+    const [a, b, c] = pool.hosts;
+    expect([a, c]).toEqual([before[0], before[2]]);
+    expect([a === before[0], b === before[1], c === before[2]]).toEqual([true, false, true]);
+    expect(shard.hosts[0]).toBe(b);
+    expect(stage.mirrors.get(service)?.hosts[1]).toBe(b);
+    expect(shard.pick()).toBe(b);
+  });
+
   it("include those that are draining, but no pick does while another lives", async () => {
     const stage = liveStage();
     await stage.put("a", "b");

@@ -125,6 +125,16 @@ describe("when more than half of a pool goes without a goodbye", () => {
     expect(ids(pool.suspects)).toEqual(["c", "d", "e"]);
   });
 
+  it("a host that goes long after most others is no suspect because of them", async () => {
+    const stage = liveStage();
+    await stage.put("a", "b", "c", "d", "e");
+    const pool = await stage.ready();
+    await stage.expire("a", "b", "c");
+    await stage.clock.advance(10_000);
+    await stage.expire("d");
+    expect(ids(pool.suspects)).toEqual(["a", "b", "c"]);
+  });
+
   it("a suspect whose time is over does not become one again with those that go after it", async () => {
     const stage = liveStage();
     await stage.put("a", "b", "c", "d", "e");

@@ -314,6 +314,24 @@ describe("consistentHash", () => {
     );
   });
 
+  it("gives a key whose host is excluded to the one that gets it once that host is gone", () => {
+    const among = candidates(20);
+    const picker = pickerOf(consistentHash(), among);
+    const some = keys.slice(0, 300);
+    const owners = some.map((key) => among[picker.pick(key, undefined)]?.host.uuid ?? "");
+    const substitutes = some.map(
+      (key, index) => among[picker.pick(key, new Set([owners[index] ?? ""]))]?.host.uuid,
+    );
+    for (const gone of new Set(owners)) {
+      const left = among.filter(({ host }) => host.uuid !== gone);
+      picker.update(left);
+      for (const [index, key] of some.entries()) {
+        if (owners[index] !== gone) continue;
+        expect(left[picker.pick(key, undefined)]?.host.uuid).toBe(substitutes[index]);
+      }
+    }
+  });
+
   it.each([0, 1.5, 10_001, "160", NaN])("refuses %s points", (points) => {
     expect(() => consistentHash({ points: points as number })).toThrow(/^points: must be a whole/);
   });
