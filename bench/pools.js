@@ -24,7 +24,8 @@ export async function thousandPools({ etcd: { endpoint }, rounds, times }) {
       ours: async () => {
         const child = new Child("pools-process.js", "ours", [endpoint, "bench-pools-", count]);
         try {
-          return await child.message();
+          const told = await child.message();
+          return { ...told, streams: await watchStreams(endpoint) };
         } finally {
           await child.leave();
         }
@@ -37,6 +38,11 @@ export async function thousandPools({ etcd: { endpoint }, rounds, times }) {
     {
       ...{ measure: `${pools}, until all are ready`, unit: "s" },
       ours: median(ours.map(({ tookMs }) => tookMs / 1_000)),
+      goals: [atMost(1)],
+    },
+    {
+      ...{ measure: `watch streams of that`, unit: "" },
+      ours: median(ours.map(({ streams }) => streams)),
       goals: [atMost(1)],
     },
     {
@@ -55,4 +61,14 @@ export async function thousandPools({ etcd: { endpoint }, rounds, times }) {
       goals: [],
     },
   ];
+}
+
+/**
+ * How many streams there are that carry watches; nobody else has any.
+ *
+ * @param {string} endpoint
+ */
+async function watchStreams(endpoint) {
+  const metrics = await (await fetch(`${endpoint}/metrics`)).text();
+  return Number(/^etcd_debugging_mvcc_watch_stream_total (\d+)$/m.exec(metrics)?.[1]);
 }

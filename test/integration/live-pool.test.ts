@@ -4,6 +4,7 @@ import { expect, inject, test } from "vitest";
 import { Discovery, type LivePool, roundRobin } from "../../src/index.ts";
 import { startEtcd } from "../../src/testing/index.ts";
 import { runChild } from "../support/child.ts";
+import { etcdMetrics } from "../support/etcd-metrics.ts";
 import { eventually } from "../support/eventually.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
@@ -85,6 +86,22 @@ test.concurrent("a pool goes on without etcd, starts without it from a snapshot,
   await eventually(() => started.freshness.source === "live", 10_000);
   expect(names(started)).toEqual(["one.internal.dev", "two.internal.dev"]);
   expect(strict.pick().hostname).toMatch(/internal\.dev$/);
+});
+
+test.concurrent("many pools in one process share one watch stream, and those of one service one watch", async () => {
+  await using etcd = await startEtcd();
+  await using discovery = new Discovery({ endpoints: etcd.endpoints });
+  const before = await etcdMetrics(etcd);
+  const pools = Array.from({ length: 50 }, (_, index) => discovery.live(`api-${index % 25}`));
+  await Promise.all(pools.map((pool) => pool.waitReady()));
+  // A service has two ranges: its hosts, and its info.
+  await eventually(async () => {
+    const { watchers, watchStreams } = await etcdMetrics(etcd);
+    expect({ watchers, watchStreams }).toEqual({
+      watchers: before.watchers + 50,
+      watchStreams: before.watchStreams + 1,
+    });
+  });
 });
 
 test.concurrent("a pool does not keep a process alive, and is a function of the default discovery", async () => {
