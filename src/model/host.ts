@@ -32,12 +32,16 @@ export class Host {
     showOwnPropertiesOnly("Host", this.prototype);
   }
 
-  // What urls begin with, by the scheme asked for last, as hardly anybody asks for two. In front, so
-  // that a url of one of thousands of hosts takes one look at the host, and not one all over it.
+  // What urls begin with, by the scheme asked for last. In front, so that a url of one of thousands of
+  // hosts takes one look at the host, and not one all over it.
   #asked: string | undefined;
   #origin = "";
   #privateAsked: string | undefined;
   #privateOrigin = "";
+
+  // By other schemes that were asked for, which hardly anybody does.
+  #origins: Origins | undefined;
+  #privateOrigins: Origins | undefined;
 
   /** The host's id, unique in its service and kept for the life of the registration. */
   readonly uuid: string;
@@ -117,7 +121,11 @@ export class Host {
    */
   url(scheme?: string | undefined, path?: string | undefined): string {
     if (this.#origin === "" || this.#asked !== scheme) {
-      this.#origin = this.#public().origin(scheme);
+      if (this.#origin !== "") {
+        this.#origins ??= new Map();
+        this.#origins.set(this.#asked, this.#origin);
+      }
+      this.#origin = this.#origins?.get(scheme) ?? this.#public().origin(scheme);
       this.#asked = scheme;
     }
     return withPath(this.#origin, path);
@@ -126,7 +134,11 @@ export class Host {
   /** As {@link url}, on the private network; a host without a private hostname has its public one there too. */
   privateUrl(scheme?: string | undefined, path?: string | undefined): string {
     if (this.#privateOrigin === "" || this.#privateAsked !== scheme) {
-      this.#privateOrigin = this.#private().origin(scheme);
+      if (this.#privateOrigin !== "") {
+        this.#privateOrigins ??= new Map();
+        this.#privateOrigins.set(this.#privateAsked, this.#privateOrigin);
+      }
+      this.#privateOrigin = this.#privateOrigins?.get(scheme) ?? this.#private().origin(scheme);
       this.#privateAsked = scheme;
     }
     return withPath(this.#privateOrigin, path);
@@ -176,6 +188,9 @@ export class Host {
     });
   }
 }
+
+/** What urls begin with, by the scheme that was asked for. */
+type Origins = Map<string | undefined, string>;
 
 /** The record that a host was made from, password and all; not for users. */
 export function hostRecord(host: Host): HostRecord {

@@ -104,6 +104,25 @@ describe("a url", () => {
     );
   });
 
+  test("is of the scheme asked for, whatever was asked for before", () => {
+    const both = { http: "80", https: "443" };
+    const one = host({ ports: ports(both), privatePorts: ports({ https: "8443", http: "8080" }) });
+    const name = one.hostname;
+    for (let turn = 0; turn < 3; turn += 1) {
+      for (const [scheme, port, privatePort] of [
+        ...[["https", 443, 8443] as const, ["http", 80, 8080] as const],
+        ...[[undefined, 80, 8080] as const, ["", 80, 8080] as const],
+      ]) {
+        expect(one.url(scheme, "/x")).toMatch(new RegExp(`^${scheme || "http"}://.*:${port}/x$`));
+        const url = new URL(one.privateUrl(scheme, "/x"));
+        expect(url.port).toBe(String(privatePort));
+        expect(url.hostname).toBe(one.privateHostname || name);
+        expect(() => one.url("grpc")).toThrow(fails("UNKNOWN_SCHEME", /no port "grpc"/));
+        expect(() => one.privateUrl("grpc")).toThrow(fails("UNKNOWN_SCHEME", /no port "grpc"/));
+      }
+    }
+  });
+
   test.each(["", "0", "80443", "-1", "1.5", "8 0", "x", "80/evil", "１"])(
     "cannot be made from the port %j",
     (port) => {
