@@ -92,6 +92,31 @@ export class RecordChanges {
     return modifiedIndex;
   }
 
+  /**
+   * Puts a host whatever is there. What this client has put there before is replaced by its index: a
+   * member that hung takes what lies in its sockets for new when it wakes, so that a PUT without a
+   * condition would put an old state back long after it was given up and another one written. A host
+   * that is not there is set, since that is how older clients are told of it.
+   */
+  async #putAnew(
+    session: TtlSession,
+    key: string,
+    value: string,
+    options: CallOptions,
+  ): Promise<number> {
+    let index = this.#held.get(key)?.modifiedIndex;
+    for (let tries = 1; ; tries += 1) {
+      const condition: Parameters = index === undefined ? {} : { prevIndex: String(index) };
+      try {
+        return await this.putHost(session, key, value, condition, options);
+      } catch (error) {
+        if (tries === mostTries || !isConflict(error)) throw error;
+        // A refresh of ours was on its way, or somebody else has written, or deleted it.
+        index = (await this.#reading.get(key, options)).node?.modifiedIndex;
+      }
+    }
+  }
+
   /** Deletes a record, whoever has written it; returns the index that it is gone at. */
   async remove(key: string, condition: Parameters, options: CallOptions): Promise<number> {
     const conditional = Object.keys(condition).length > 0;
@@ -121,8 +146,11 @@ export class RecordChanges {
         const request = { method: "PUT", key, parameters: { value, ...condition } } as const;
         return (await this.#send(request, options)).modifiedIndex;
       }
-      case "put-host":
-        return this.putHost(livingSession(service, change.session), key, value, condition, options);
+      case "put-host": {
+        const session = livingSession(service, change.session);
+        if (guard === undefined) return this.#putAnew(session, key, value, options);
+        return this.putHost(session, key, value, condition, options);
+      }
       case "replace-host":
         return this.#replace(key, value, guard, options);
       case "delete-host": {
