@@ -127,10 +127,10 @@ test.each<[string, HttpScript]>([
     retryable: true,
   });
   // Whatever was sent may have had an effect, so that it is sent once.
-  const sent = bad.requests.length;
   await using careful = clientOf([bad.origin, good.origin]);
   expect(await reasonOf(careful.call("write", put, once))).toMatchObject({ code: "UNAVAILABLE" });
-  expect(bad.requests).toHaveLength(sent + 1);
+  // A last GET, given up for want of time, may come only now.
+  expect(bad.requests.filter(({ method }) => method === "PUT")).toHaveLength(1);
   expect(good.requests).toHaveLength(1);
 });
 
