@@ -95,9 +95,9 @@ export function witness(
       const since = performance.now();
       const raw = etcd instanceof RawEtcdV2 ? etcd : new RawEtcd(etcd);
       await eventually(async () => {
-        expect(views.items.at(-1)?.freshness.source, "the views").toBe("live");
         const { hosts, unreadable } = await hostsOn(raw, service, prefix);
         const view = views.items.at(-1);
+        expect(view?.freshness.source, "the views").toBe("live");
         const readable = (some: Iterable<Host>) =>
           byId([...some].map(hostRecord).filter(({ uuid }) => !unreadable.has(uuid)));
         expect(readable(known.values()), "as events tell").toEqual(hosts);
