@@ -73,6 +73,7 @@ describe.concurrent(
       await follower.agrees(own);
       await eventually(async () => (await watchersOf(calm)) === 2, 10_000, 20);
       const { length } = follower.views;
+      await own.put("/elsewhere/first", "");
       await fillHistory(own);
       await sleep(200);
       expect(follower.views.slice(length)).toEqual([]);
