@@ -8,6 +8,9 @@ export interface SeenInfo {
   /** The revision that wrote it; when there is none, one at which there was none. */
   readonly revision: number;
 
+  /** It was so at this revision, too: what wrote it may be long ago, and what happened since forgotten. */
+  readonly seenAt: number;
+
   /** Undefined when there is none. */
   readonly value: Uint8Array | undefined;
 
@@ -22,14 +25,16 @@ export function seenInfo(
   at: number,
   onMalformed: (error: DiscoveryError) => void,
 ): SeenInfo {
-  if (stored === undefined) return { revision: at, value: undefined, record: undefined };
+  if (stored === undefined) return { revision: at, seenAt: at, value: undefined, record: undefined };
   // A copy: what comes from the store may be a slice of a far larger buffer.
   const value = stored.value.slice();
+  const { revision } = stored;
+  const seenAt = Math.max(revision, at);
   try {
-    return { revision: stored.revision, value, record: decodeInfo(value, service) };
+    return { revision, seenAt, value, record: decodeInfo(value, service) };
   } catch (error) {
     onMalformed(error as DiscoveryError);
-    return { revision: stored.revision, value, record: undefined };
+    return { revision, seenAt, value, record: undefined };
   }
 }
 
@@ -68,5 +73,5 @@ export function untouched({ value, revision }: SeenInfo): Condition {
 
 /** What the store has after `record` was written at `revision`. */
 export function writtenInfo(record: InfoRecord, revision: number): SeenInfo {
-  return { revision, value: encodeInfo(record), record };
+  return { revision, seenAt: revision, value: encodeInfo(record), record };
 }

@@ -189,7 +189,7 @@ export class ServiceKeeper {
     if (stored !== undefined && this.info?.value !== undefined && !this.unsettled) {
       // A repair has touched it: the very same info.
       if (Buffer.compare(stored.value, this.info.value) === 0) {
-        this.info = { ...this.info, revision: stored.revision };
+        this.info = { ...this.info, revision: stored.revision, seenAt: stored.revision };
         return;
       }
     }
@@ -383,7 +383,7 @@ export class ServiceKeeper {
         hosts.set(uuid, Math.max(stored.revision, this.#verifiedAt));
       }
     }
-    this.#records.follow(Math.max(this.info.revision, this.#verifiedAt), hosts);
+    this.#records.follow(Math.max(this.info.seenAt, this.#verifiedAt), hosts);
   }
 
   #failed(error: Error): void {

@@ -98,7 +98,7 @@ export class Exchange {
         if (!this.#over) this.#observer.data(chunk);
       });
       answer.on("error", (error) => this.fail(error));
-      answer.once("close", () => this.fail(new Error("the answer was cut off")));
+      answer.once("close", () => this.#endedEarly("the answer was cut off"));
       answer.once("end", () => {
         if (this.#over || !answer.complete) return;
         this.#over = true;
@@ -106,9 +106,14 @@ export class Exchange {
       });
     });
     request.once("close", () => {
-      this.fail(new Error("there was no answer"));
+      this.#endedEarly("there was no answer");
       this.#onGone();
     });
+  }
+
+  /** What is made of nearly every exchange for nothing, an error takes longer than the rest of it here. */
+  #endedEarly(how: string): void {
+    if (!this.#over) this.fail(new Error(how));
   }
 
   #isStale(): boolean {

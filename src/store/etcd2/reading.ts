@@ -77,7 +77,7 @@ export class Reading {
   async services(options: CallOptions & { readonly alive: boolean }): Promise<string[]> {
     const [infos, services] = await Promise.all([
       options.alive ? undefined : this.get(infosPrefix(this.#prefix).slice(0, -1), options),
-      this.get(servicesPrefix(this.#prefix).slice(0, -1), options, { recursive: "true" }),
+      this.get(servicesPrefix(this.#prefix).slice(0, -1), options, { parameters: { recursive: "true" } }),
     ]);
     const names = new Set<string>();
     for (const node of infos?.node?.nodes ?? []) if (node.dir !== true) names.add(lastPart(node));
@@ -88,14 +88,21 @@ export class Reading {
     return sortedByBytes([...names].filter(isServiceName));
   }
 
-  /** One node as it is now. */
+  /** One node as it is now; unless that is to be `linearizable`, as one member knows it. */
   async get(
     key: string,
     options: CallOptions,
-    parameters?: Readonly<Record<string, string>>,
+    {
+      parameters = {},
+      linearizable = true,
+    }: {
+      readonly parameters?: Readonly<Record<string, string>>;
+      readonly linearizable?: boolean;
+    } = {},
   ): Promise<NodeAnswer> {
-    const call = { ...options, repeatable: true, linearizable: true };
-    const request = { method: "GET", key, ...(parameters && { parameters }) } as const;
+    const { signal, timeoutMs } = options;
+    const call = { signal, timeoutMs, repeatable: true, linearizable };
+    const request = { method: "GET", key, parameters } as const;
     try {
       const { node, index } = await this.#client.call(`read "${key}"`, request, call);
       return { node, index };
@@ -118,7 +125,7 @@ export class Reading {
       return { answers, hosts: this.#records(service, answers) };
     }
     const directory = hostsPrefix(this.#prefix, service).slice(0, -1);
-    const answer = await this.get(directory, options, { sorted: "true" });
+    const answer = await this.get(directory, options, { parameters: { sorted: "true" } });
     const found = this.#records(
       service,
       (answer.node?.nodes ?? []).map((node) => ({ node })),

@@ -143,6 +143,9 @@ export class RecordChanges {
     const condition = guard === undefined ? {} : this.#parameters(key, guard);
     switch (change.kind) {
       case "put-info": {
+        if (guard !== undefined && wantsNone(guard) && (await this.#isThere(key, options))) {
+          return conflict;
+        }
         const request = { method: "PUT", key, parameters: { value, ...condition } } as const;
         return (await this.#send(request, options)).modifiedIndex;
       }
@@ -218,6 +221,12 @@ export class RecordChanges {
       const isInTheWay = isKeysError(cause, errorCodes.notAFile, errorCodes.notADirectory);
       throw isInTheWay && method === "PUT" ? inTheWay(key, cause.message, cause) : cause;
     }
+  }
+
+  /** As the member in use knows it by itself: most infos are there, and to have all members refuse a PUT would hold up the host that is put beside it. */
+  async #isThere(key: string, options: CallOptions): Promise<boolean> {
+    const { node } = await this.#reading.get(key, options, { linearizable: false });
+    return node !== undefined && node.dir !== true;
   }
 
   /** etcd says of a directory, too, that it exists already. */
