@@ -23,7 +23,7 @@ import {
 } from "./keys-api.ts";
 import { decodeAnswer, encodeRequest } from "./keys-message.ts";
 import { Poll, type PollObserver, type PollRequest } from "./poll.ts";
-import { callerError, endpointFailure, refusalOf } from "./status.ts";
+import { callerError, endpointFailure, refusalOf, withoutIndex } from "./status.ts";
 import { askForLeader, Watchdog } from "./watchdog.ts";
 
 /** How many calls are made at once with a password, which etcd takes some 60 ms of its processor to check, each time: more would only take longer. */
@@ -228,7 +228,9 @@ export class Client {
       else if (this.#cluster.notice(header)) void this.#verify(request.key);
     }
     if (refusal !== undefined) throw refusal;
-    return decodeAnswer(answer.body, header?.revision, address);
+    const decoded = decodeAnswer(answer.body, header?.revision, address);
+    if (header === undefined && request.method === "GET") throw withoutIndex(address);
+    return decoded;
   }
 
   /** What a member said alone lets doubt whether this is still the history that is known: asks all. */

@@ -3,7 +3,7 @@ import { StringDecoder } from "node:string_decoder";
 import type { Clock } from "../../async/clock.ts";
 import { overdue } from "../../async/overdue.ts";
 import { CallError } from "../etcd/call-error.ts";
-import type { Cluster } from "../etcd/cluster.ts";
+import type { AnswerHeader, Cluster } from "../etcd/cluster.ts";
 import type { Endpoint } from "../etcd/endpoint.ts";
 import type { Endpoints } from "../etcd/endpoints.ts";
 import { headerOf } from "./answer-header.ts";
@@ -12,7 +12,7 @@ import { type HttpChannel, mostBytes } from "./http-channel.ts";
 import { HttpError } from "./http-error.ts";
 import { errorCodes, isKeysError, type KeysAnswer } from "./keys-api.ts";
 import { decodeAnswer, encodeRequest } from "./keys-message.ts";
-import { callerError, notServed, refusalOf } from "./status.ts";
+import { callerError, notServed, refusalOf, withoutIndex } from "./status.ts";
 import type { Watchdog } from "./watchdog.ts";
 
 /** How long etcd may take to accept a poll. It waits for nothing, but to check a password takes it long. */
@@ -167,8 +167,8 @@ export class Poll {
           if (status !== 200) return;
           const isJson = headers["content-type"]?.includes("json") === true;
           const header = headerOf(headers);
-          if (!isJson && header === undefined) {
-            giveUp(notServed(address, "the answer is not JSON"));
+          if (header === undefined) {
+            giveUp(isJson ? withoutIndex(address) : notServed(address, "the answer is not JSON"));
             return;
           }
           accepted = this.#accepted(endpoint, authorization, header);
@@ -219,11 +219,11 @@ export class Poll {
   #accepted(
     endpoint: Endpoint<HttpChannel>,
     authorization: Authorization,
-    header: ReturnType<typeof headerOf>,
+    header: AnswerHeader & { readonly revision: number },
   ): (line: string) => void {
     const { cluster, credentials, suspect } = this.#context;
-    const { key, from } = this.#request;
-    const index = header?.revision ?? from - 1;
+    const { key } = this.#request;
+    const { clusterId, revision: index } = header;
     endpoint.answered();
     credentials.accepted(authorization);
     if (cluster.notice(header)) suspect(key);
@@ -234,7 +234,7 @@ export class Poll {
       const answer = decodeAnswer(line, index, endpoint.address);
       endpoint.answered();
       // One of the past says nothing new.
-      cluster.notice({ clusterId: header?.clusterId, revision: answer.node.modifiedIndex });
+      cluster.notice({ clusterId, revision: answer.node.modifiedIndex });
       if (!this.#closed) this.#observer.event(answer);
     };
   }

@@ -77,7 +77,9 @@ export class Reading {
   async services(options: CallOptions & { readonly alive: boolean }): Promise<string[]> {
     const [infos, services] = await Promise.all([
       options.alive ? undefined : this.get(infosPrefix(this.#prefix).slice(0, -1), options),
-      this.get(servicesPrefix(this.#prefix).slice(0, -1), options, { parameters: { recursive: "true" } }),
+      this.get(servicesPrefix(this.#prefix).slice(0, -1), options, {
+        parameters: { recursive: "true" },
+      }),
     ]);
     const names = new Set<string>();
     for (const node of infos?.node?.nodes ?? []) if (node.dir !== true) names.add(lastPart(node));

@@ -59,6 +59,11 @@ export function notServed(address: string, why: string, cause?: unknown): HttpEr
   return new HttpError("unfit", message, { cause, answered: true });
 }
 
+/** Who reads goes on from that index: without it changes would be missed, and nobody would know. */
+export function withoutIndex(address: string): HttpError {
+  return notServed(address, "it gives no X-Etcd-Index, or something on the way leaves that out");
+}
+
 /**
  * Translates a failure for the caller; etcd's word about the keys, such as that there is none, stays as it is.
  *

@@ -178,13 +178,32 @@ test.each([107, 202, 209, 211])("code %d is an invalid argument", async (errorCo
   });
 });
 
-test("headers that something has left out are not needed", async () => {
+test("a cluster id that something has left out is not needed", async () => {
   await using server = await ScriptedHttpServer.start((request) =>
-    request.json(200, { action: "get", node, prevNode: null }),
+    request.json(200, { action: "get", node, prevNode: null }, { "x-etcd-index": "7" }),
   );
   await using client = clientOf([server.origin]);
-  expect(await client.call("read", get, patiently)).toEqual({ action: "get", node, index: 5 });
-  expect(client.status.revision).toBe(0);
+  expect(await client.call("read", get, patiently)).toEqual({ action: "get", node, index: 7 });
+  expect(client.status.revision).toBe(7);
+});
+
+test("an index that something has left out is missed where it is needed, instead of changes being missed", async () => {
+  await using server = await ScriptedHttpServer.start((request) => {
+    if (request.url.includes("wait=true")) {
+      const common = { "content-type": "application/json" };
+      request.response.writeHead(200, common).write(JSON.stringify({ action: "set", node }));
+    } else request.json(200, { action: "get", node });
+  });
+  await using client = clientOf([server.origin]);
+  using poll = record(client, { key: "/a", recursive: true, from: 5 });
+  await eventually(() => poll.ends.length === 1);
+  expect(poll).toMatchObject({ opened: [], events: [], ends: [{ code: "UNAVAILABLE" }] });
+  const error = await reasonOf(client.call("read", get, patiently));
+  expect(error).toMatchObject({ code: "UNAVAILABLE" });
+  expect(String(error)).toContain("X-Etcd-Index");
+  // What was written has its index in the answer itself.
+  await using writer = clientOf([server.origin]);
+  expect(await writer.call("write", put, once)).toMatchObject({ node, index: 5 });
 });
 
 test("an answer that is too large is refused, and ends its connection", async () => {
