@@ -148,6 +148,11 @@ export class Etcd2Store implements Store, SessionOwner {
         return sentAt;
       } catch (error) {
         if (isKeysError(error, errorCodes.notFound)) return again();
+        if (isKeysError(error, errorCodes.notAFile)) {
+          // A directory is in its place, which whoever watches it learns.
+          if (this.#held.get(key) === host) this.#held.release(key);
+          return undefined;
+        }
         if (!isKeysError(error, errorCodes.compareFailed)) throw error;
         const { node } = await this.#reading.get(key, options);
         if (node === undefined) return again();

@@ -219,7 +219,10 @@ export class RecordChanges {
       return (await this.#client.call(what, request, call)).node;
     } catch (cause) {
       const isInTheWay = isKeysError(cause, errorCodes.notAFile, errorCodes.notADirectory);
-      throw isInTheWay && method === "PUT" ? inTheWay(key, cause.message, cause) : cause;
+      if (!isInTheWay || method !== "PUT") throw cause;
+      // What was put there before is gone.
+      this.#held.release(key);
+      throw inTheWay(key, cause.message, cause);
     }
   }
 

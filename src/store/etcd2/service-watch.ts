@@ -142,8 +142,10 @@ function changeOf(
   record: RecordName,
   answer: KeysAnswer,
 ): WatchChange | undefined {
-  const { action, node } = answer;
-  if (isRemoval(answer)) {
+  const { action, node, prevNode } = answer;
+  // A directory in the place of a record ends it, too.
+  const isReplaced = node.dir === true && prevNode !== undefined && prevNode.dir !== true;
+  if (isRemoval(answer) || isReplaced) {
     const reason = action === "expire" ? "expired" : "unregistered";
     return { kind: "delete", record, revision: node.modifiedIndex, reason };
   }
