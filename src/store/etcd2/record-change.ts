@@ -95,8 +95,8 @@ export class RecordChanges {
   /**
    * Puts a host whatever is there. What this client has put there before is replaced by its index: a
    * member that hung takes what lies in its sockets for new when it wakes, so that a PUT without a
-   * condition would put an old state back long after it was given up and another one written. A host
-   * that is not there is set, since that is how older clients are told of it.
+   * condition would put an old state back long after it was given up and another one written. All
+   * else is set, since that is how older clients are told of a host that is there again.
    */
   async #putAnew(
     session: TtlSession,
@@ -111,8 +111,9 @@ export class RecordChanges {
         return await this.putHost(session, key, value, condition, options);
       } catch (error) {
         if (tries === mostTries || !isConflict(error)) throw error;
-        // A refresh of ours was on its way, or somebody else has written, or deleted it.
-        index = (await this.#reading.get(key, options)).node?.modifiedIndex;
+        // A refresh of ours was on its way, or else somebody has written or deleted it.
+        const { node } = await this.#reading.get(key, options);
+        index = node !== undefined && this.#held.moved(node) ? node.modifiedIndex : undefined;
       }
     }
   }
