@@ -25,7 +25,8 @@ export function seenInfo(
   at: number,
   onMalformed: (error: DiscoveryError) => void,
 ): SeenInfo {
-  if (stored === undefined) return { revision: at, seenAt: at, value: undefined, record: undefined };
+  if (stored === undefined)
+    return { revision: at, seenAt: at, value: undefined, record: undefined };
   // A copy: what comes from the store may be a slice of a far larger buffer.
   const value = stored.value.slice();
   const { revision } = stored;
