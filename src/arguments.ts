@@ -11,10 +11,11 @@ export interface WaitOptions {
 export function optionsBag<T extends object>(
   options: T | undefined,
   names: OptionNames<NoInfer<T>>,
+  field = "options",
 ): T {
   if (options === undefined) return {} as T;
   if (typeof options !== "object" || options === null) {
-    refuse("options", `must be an object, not ${kindOf(options)}`);
+    refuse(field, `must be an object, not ${kindOf(options)}`);
   }
   assertOptionNames<T>(options, names);
   return options;

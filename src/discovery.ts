@@ -1,6 +1,6 @@
 import { KeepAlive } from "./async/keep-alive.ts";
 import { Turnstile } from "./async/turnstile.ts";
-import { signalOf } from "./arguments.ts";
+import { optionalSignal, optionsBag } from "./arguments.ts";
 import { closeOn } from "./close-on.ts";
 import { type MalformedRecord, reportMalformedRecord } from "./diagnostics.ts";
 import { type CheckedOptions, checkOptions, type DiscoveryOptions } from "./discovery-options.ts";
@@ -19,6 +19,8 @@ import type { Host } from "./model/host.ts";
 import { type HostOptions, prepareHost } from "./model/host-options.ts";
 import { assertServiceName } from "./model/keys.ts";
 import { refuse } from "./model/refuse.ts";
+import { checkSettings } from "./register/checks/check-settings.ts";
+import type { HealthCheck } from "./register/checks/health-check.ts";
 import type { Registration } from "./register/registration.ts";
 import { Registrar } from "./register/registrar.ts";
 import { openStore } from "./store/open-store.ts";
@@ -27,6 +29,12 @@ import type { Store } from "./store/store.ts";
 export interface RegisterOptions {
   /** Ends the registration: the same as `unregister()`. */
   readonly signal?: AbortSignal | undefined;
+
+  /**
+   * How the host finds out whether it is well: it is registered once the check has succeeded, withdrawn
+   * while it fails (`state` is `unhealthy`), and put back under the same uuid. Default: no check.
+   */
+  readonly check?: HealthCheck | undefined;
 }
 
 /** How many services that are followed may be listed at once. */
@@ -83,11 +91,13 @@ export class Discovery implements AsyncDisposable {
    */
   register(service: string, host: HostOptions, options?: RegisterOptions): Registration {
     assertServiceName(service);
-    const signal = signalOf(options);
+    const bag = optionsBag(options, { signal: true, check: true });
+    const signal = optionalSignal(bag.signal);
     const prepared = prepareHost(service, host);
+    const check = checkSettings(bag.check, prepared.record);
     this.#assertOpen();
     for (const warning of prepared.warnings) this.#options.logger.warn(warning, { service });
-    return this.#registrar.register(service, prepared, signal);
+    return this.#registrar.register(service, prepared, { signal, check });
   }
 
   /**

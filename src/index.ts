@@ -48,6 +48,18 @@ export type { Logger } from "./logger.ts";
 export { Host } from "./model/host.ts";
 export type { HostChanges, HostOptions } from "./model/host-options.ts";
 export { Service } from "./model/service.ts";
+export type {
+  CheckContext,
+  CheckFunction,
+  CheckTarget,
+  CheckTiming,
+  CheckTls,
+  FunctionCheck,
+  GrpcCheck,
+  HealthCheck,
+  HttpCheck,
+  TcpCheck,
+} from "./register/checks/health-check.ts";
 export type { Credentials } from "./register/credentials.ts";
 export type { RegistrationEvents, RegistrationState } from "./register/entry.ts";
 export type { DrainOptions, Registration } from "./register/registration.ts";

@@ -13,7 +13,8 @@ import { type Credentials, given, sameCredentials } from "./credentials.ts";
  * - `lost`: was on etcd, and is being put back; or its lease ran out while this process stood still,
  *   and nobody had a turn to look yet;
  * - `draining`: on etcd, marked as about to leave;
- * - `unhealthy`: withdrawn by its own health check;
+ * - `unhealthy`: was on etcd, and is withdrawn because its own health check fails; it comes back when
+ *   that succeeds again. Before the check has succeeded for the first time it is `registering`;
  * - `closed`: ended.
  *
  * More may come with later versions.
@@ -102,6 +103,15 @@ export class Entry {
   /** It is to be taken off the store. */
   ending = false;
 
+  /** Its own health check keeps it off the store. */
+  withheld: boolean;
+
+  /** Since it was withdrawn nothing of it has been seen on the store, up to this revision. */
+  absentAt: number | undefined;
+
+  /** It is being withdrawn, and its record on the store may say that it is draining, which nobody has ordered. */
+  marked = false;
+
   /** How many changes of its record, or of its service's info, the store never told of. */
   driftRepaired = 0;
 
@@ -118,10 +128,12 @@ export class Entry {
   #lastError: DiscoveryError | undefined;
   #encoded: { readonly of: HostRecord; readonly value: Uint8Array } | undefined;
 
-  constructor(service: string, prepared: PreparedHost, logger: Logger) {
+  /** @param withheld as long as its health check has not succeeded */
+  constructor(service: string, prepared: PreparedHost, logger: Logger, withheld = false) {
     this.service = service;
     this.uuid = prepared.record.uuid;
     this.wanted = prepared;
+    this.withheld = withheld;
     this.announces = prepared.record.public && given(prepared.record);
     this.#logger = logger;
     this.gone = new Promise((resolve) => {
@@ -152,6 +164,17 @@ export class Entry {
     return this.#registered;
   }
 
+  /** Whether it is to go off the store, where something of it is, or may be. */
+  get leaving(): boolean {
+    if (this.ending) return true;
+    return this.withheld && (this.session !== undefined || this.stored !== undefined);
+  }
+
+  /** The newest of what is known of its record: news that is no newer is none. */
+  get knownAt(): number {
+    return Math.max(this.stored?.revision ?? 0, this.absentAt ?? 0);
+  }
+
   /** The bytes of a record of this host: the newest one, unless told otherwise. */
   encode(record: HostRecord = this.record): Uint8Array {
     if (this.#encoded?.of !== record) this.#encoded = { of: record, value: encodeHost(record) };
@@ -178,12 +201,18 @@ export class Entry {
     if (this.missing) this.undoneAt = now;
     this.missing = false;
     this.stored = { revision, value };
-    if (this.record === written) this.dirty = false;
-    this.#lastError = undefined;
     this.#registered = true;
     if (this.ending) return;
-    this.become(written.draining ? "draining" : "registered");
     resolveAll(this.#waiters);
+    if (this.withheld) this.become("unhealthy");
+    // It may be well again since it was marked.
+    const isMark = this.marked && written.draining && !this.record.draining;
+    if (this.withheld || isMark) return;
+    this.absentAt = undefined;
+    this.marked = false;
+    if (this.record === written) this.dirty = false;
+    this.#lastError = undefined;
+    this.become(written.draining ? "draining" : "registered");
     if (!this.dirty) resolveAll(this.#writers);
   }
 
@@ -199,15 +228,45 @@ export class Entry {
     this.stored = undefined;
     this.missing = this.#registered;
     this.dirty = true;
-    if (this.ending) return;
+    if (this.ending || this.withheld) return;
     this.#lastError = error;
     if (this.#registered) this.become("lost");
   }
 
+  /** Its health check fails: from now on it is not to be on the store. */
+  withhold(error: DiscoveryError): void {
+    if (this.ending) return;
+    this.withheld = true;
+    this.#lastError = error;
+    if (this.#registered) this.become("unhealthy");
+    // There is nothing to be written that anybody could wait for.
+    resolveAll(this.#writers);
+  }
+
+  /** Its health check has succeeded: it is to be on the store again, with the newest record. */
+  admit(): void {
+    if (this.ending) return;
+    this.withheld = false;
+    this.dirty = true;
+    // Of what was withdrawn others may have taken the place, as of what was lost.
+    this.missing = this.#registered;
+    this.#lastError = undefined;
+  }
+
+  /** It was withdrawn from the store: there was nothing of it left at this revision, if that is known. */
+  takenOff(revision: number | undefined): void {
+    this.stored = undefined;
+    this.session = undefined;
+    this.absentAt = revision;
+    this.dirty = true;
+  }
+
   /** A try to write it has failed. */
   fail(error: DiscoveryError): void {
-    if (this.ending) return;
+    if (this.ending || this.withheld) return;
     this.#lastError = error;
+    // Well again, and not on the store for another reason.
+    if (this.#registered && this.#state === "unhealthy") this.become("lost");
     if (!isDenied(error)) return;
     rejectAll(this.#waiters, error);
     rejectAll(this.#writers, error);
@@ -225,7 +284,7 @@ export class Entry {
   /** Calls back once: when the newest record is on the store, or as soon as that is refused. */
   onWritten(waiter: Waiter): () => void {
     if (this.ending) waiter.reject(closed(this.service));
-    else if (this.#registered && !this.dirty) waiter.resolve();
+    else if (this.withheld || (this.#registered && !this.dirty)) waiter.resolve();
     else this.#writers.add(waiter);
     return () => this.#writers.delete(waiter);
   }

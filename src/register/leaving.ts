@@ -1,22 +1,22 @@
 import { isDiscoveryError } from "../errors.ts";
+import type { WriteResult } from "../store/store.ts";
 import { type Entry, isDenied } from "./entry.ts";
-import { hostWrite, pieces, revisionOf, writePiece } from "./host-writes.ts";
+import { hostWrite, type HostWrite, pieces, revisionOf, writePiece } from "./host-writes.ts";
 import { settled } from "./private-hosts.ts";
 import type { ServiceKeeper } from "./service-keeper.ts";
 
 /** How long marking a host that leaves may take, so that time is left to delete it on another connection. */
 const markMs = 1_000;
 
-/** Takes ended entries off the store: marks them as leaving, so that others know why, then deletes them. */
+/**
+ * Takes entries off the store that have ended, or that their health checks withdraw: marks them as
+ * leaving, so that others know why, then deletes them.
+ */
 export async function takeOff(keeper: ServiceKeeper, leaving: readonly Entry[]): Promise<void> {
-  await mark(
-    keeper,
-    leaving.filter(
-      (entry) => entry.stored !== undefined && (!entry.record.draining || entry.dirty),
-    ),
-  );
-  const written = leaving.filter((entry) => entry.session !== undefined);
-  for (const entry of leaving) if (entry.session === undefined) keeper.forget(entry);
+  await mark(keeper, leaving);
+  // One that is well again meanwhile has to be written anyway.
+  const written = leaving.filter((entry) => entry.leaving && mayBeStored(entry));
+  for (const entry of leaving) if (entry.ending && !mayBeStored(entry)) keeper.forget(entry);
   const deletions: Promise<void>[] = [];
   const { hosts } = keeper.context.writeSize;
   for (let at = 0; at < written.length; at += hosts) {
@@ -25,13 +25,16 @@ export async function takeOff(keeper: ServiceKeeper, leaving: readonly Entry[]):
   await settled(deletions);
 }
 
+function mayBeStored({ session, stored, unanswered }: Entry): boolean {
+  return session !== undefined || stored !== undefined || unanswered;
+}
+
 /** Unmarked is no harm: the record goes all the same, only its followers take it for expired. */
 async function mark({ context, service }: ServiceKeeper, leaving: readonly Entry[]): Promise<void> {
   const session = context.session();
   // Where the deletion itself tells why, nothing needs to be said before.
   if (session === undefined || context.store.capabilities.reasons) return;
-  for (const entry of leaving) entry.setDraining(true);
-  const writes = leaving.map((entry) => hostWrite(entry));
+  const writes = leaving.flatMap((entry) => markOf(entry) ?? []);
   const marks = pieces(writes, context.writeSize).map((piece) => {
     // Carried out late, a mark must not bring back what was deleted meanwhile.
     const conditions = piece.map(({ entry: { uuid, stored } }) => ({
@@ -48,21 +51,41 @@ async function mark({ context, service }: ServiceKeeper, leaving: readonly Entry
   }
 }
 
+/** What marks a host as leaving; undefined if that is what its record on the store says already. */
+function markOf(entry: Entry): HostWrite | undefined {
+  if (entry.stored === undefined) return undefined;
+  if (entry.ending) entry.setDraining(true);
+  else entry.marked = true;
+  const { record } = entry;
+  // One that is withdrawn comes back as it was.
+  const write = hostWrite(entry, record.draining ? record : { ...record, draining: true });
+  return Buffer.compare(write.value, entry.stored.value) === 0 ? undefined : write;
+}
+
 async function remove(keeper: ServiceKeeper, entries: readonly Entry[]): Promise<void> {
   const { context, service } = keeper;
   const { guard, store, timeoutMs } = context;
   const changes = entries.map(({ uuid }) => ({ kind: "delete-host", id: uuid }) as const);
+  let result: WriteResult | undefined;
   try {
-    const result = await store.write({ service, conditions: [], changes }, { timeoutMs });
-    for (const [index, { uuid, unanswered }] of entries.entries()) {
-      if (!unanswered) continue;
-      const revision = result.applied ? revisionOf(result, index) : result.current.revision;
-      guard.watchOver(service, uuid, revision);
-    }
+    result = await store.write({ service, conditions: [], changes }, { timeoutMs });
   } catch (error) {
     // What may not be written is not there.
     const denied = isDiscoveryError(error) && isDenied(error);
     if (!denied || entries.some(({ registered }) => registered)) throw error;
   }
-  for (const entry of entries) keeper.forget(entry);
+  for (const [index, entry] of entries.entries()) {
+    const revision = result && revisionAfter(result, index);
+    if (!entry.ending) {
+      entry.takenOff(revision);
+      continue;
+    }
+    if (entry.unanswered && revision !== undefined) guard.watchOver(service, entry.uuid, revision);
+    keeper.forget(entry);
+  }
+}
+
+/** The first revision at which what was deleted is gone. */
+function revisionAfter(result: WriteResult, index: number): number {
+  return result.applied ? revisionOf(result, index) : result.current.revision;
 }

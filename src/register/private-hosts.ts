@@ -26,6 +26,8 @@ export async function writePrivateHosts(keeper: ServiceKeeper, session: Session)
   if (writer === undefined || newcomers.length === 0 || keeper.info?.record?.public !== true) {
     return;
   }
+  // One that only its health check keeps away for now has not left.
+  if (keeper.members(true).some((entry) => entry.registered)) return;
   // Without transactions a public host of an older client, which writes the info before its own
   // record or comes back without writing it at all, could be overlooked, and its service lose the info.
   if (context.store.capabilities.atomicWrites) await replaceLeftInfo(keeper);

@@ -51,11 +51,19 @@ export async function rotate(
   if (!entry.registered || entry.ending) return entry.ending;
   const info = keeper.info ?? (await look(keeper));
   const news = keeper.wanted(true).find((host) => host.registered && host.infoDirty);
-  const base =
-    news === undefined && serves(info, undefined, [entry])
-      ? info.record
-      : infoOf((news ?? entry).record);
   const { user, password } = credentials;
+  let base: InfoRecord;
+  if (news === undefined && serves(info, undefined, [entry])) base = info.record;
+  else {
+    // One that is not on the store writes no info of its own.
+    const author = news ?? (entry.withheld ? keeper.wanted(true)[0] : entry);
+    if (author === undefined) {
+      keeper.adopt(credentials, entry);
+      resolve();
+      return true;
+    }
+    base = infoOf(author.record);
+  }
   const hosts = keeper
     .wanted(true)
     .filter((host) => host.registered)

@@ -1,6 +1,8 @@
 import { onAbort, settledWithin } from "../async/abort.ts";
 import type { PreparedHost } from "../model/host-options.ts";
 import type { Session } from "../store/store.ts";
+import type { CheckSettings } from "./checks/check-settings.ts";
+import { HealthGate, type HealthGateContext } from "./checks/health-gate.ts";
 import { Entry } from "./entry.ts";
 import { WriteSize } from "./host-writes.ts";
 import { LateWriteGuard } from "./late-write-guard.ts";
@@ -63,21 +65,33 @@ export class Registrar {
   }
 
   /** Registers a host from now on, for as long as it is not ended. */
-  register(service: string, prepared: PreparedHost, signal?: AbortSignal): Registration {
+  register(
+    service: string,
+    prepared: PreparedHost,
+    options: {
+      readonly signal?: AbortSignal | undefined;
+      readonly check?: CheckSettings | undefined;
+    } = {},
+  ): Registration {
+    const { signal, check } = options;
     const { logger, hold } = this.#context;
-    const entry = new Entry(service, prepared, logger);
+    const entry = new Entry(service, prepared, logger, check !== undefined);
     const keeper = this.#keeper(service);
+    const gate = check && new HealthGate(check, entry, this.#gateContext(entry, keeper));
     const release = hold();
     let ended: Promise<void> | undefined;
-    const end = () =>
-      (ended ??= this.#end(entry, keeper).then(() => {
+    const end = () => {
+      gate?.close();
+      return (ended ??= this.#end(entry, keeper).then(() => {
         forget?.();
         this.#entries.delete(entry);
         if (this.#entries.size === 0) this.#holder.release();
         release();
       }));
+    };
     this.#entries.set(entry, end);
     keeper.add(entry);
+    gate?.open();
     const forget = signal && onAbort(signal, () => void end());
     if (signal?.aborted) void end();
     return new Registration(entry, keeper, this.#context, end);
@@ -100,6 +114,23 @@ export class Registrar {
     entry.end();
     keeper.end();
     await settledWithin(store.clock, timeoutMs, entry.gone);
+  }
+
+  #gateContext(entry: Entry, keeper: ServiceKeeper): HealthGateContext {
+    const { store, random, logger } = this.#context;
+    return {
+      clock: store.clock,
+      random,
+      logger,
+      admit: () => {
+        entry.admit();
+        keeper.wake();
+      },
+      withhold: (error) => {
+        entry.withhold(error);
+        keeper.end();
+      },
+    };
   }
 
   #keeper(service: string): ServiceKeeper {

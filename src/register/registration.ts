@@ -206,7 +206,7 @@ export class Registration implements AsyncDisposable {
   async #drain(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
     const entry = this.#entry;
-    if (!entry.ending && entry.session !== undefined) {
+    if (!entry.leaving && entry.session !== undefined) {
       entry.setDraining(true);
       this.#keeper.wake();
       // Nobody sees the mark while etcd is away, but then nobody can wait for it either.

@@ -94,7 +94,7 @@ export class ServiceKeeper {
     this.#loop.wake();
   }
 
-  /** An entry has ended: nothing else may keep it waiting, nor whoever waits for what it wanted. */
+  /** An entry has ended, or is to be withdrawn: nothing else may keep it waiting, nor whoever waits for what it wanted. */
   end(): void {
     for (const { entry, reject } of this.#rotations) {
       if (entry.ending) reject(closed(this.service));
@@ -139,11 +139,16 @@ export class ServiceKeeper {
     for (const entry of [...this.#entries.values()]) this.forget(entry);
   }
 
-  /** The entries that are to be on the store, in the order of their registration. */
-  wanted(isPublic: boolean): Entry[] {
+  /** The entries that have not ended, in the order of their registration. */
+  members(isPublic: boolean): Entry[] {
     return [...this.#entries.values()].filter(
       (entry) => !entry.ending && entry.public === isPublic,
     );
+  }
+
+  /** Those of them that are to be on the store. */
+  wanted(isPublic: boolean): Entry[] {
+    return this.members(isPublic).filter((entry) => !entry.withheld);
   }
 
   /** Those of them that have to be written now. */
@@ -175,7 +180,7 @@ export class ServiceKeeper {
       info.record !== undefined &&
       this.#superseded.includes(info.record);
     this.info = isPast ? { ...info, record: undefined } : info;
-    if (serves(this.info, this.credentials, this.wanted(true))) this.adopt(this.info.record);
+    if (serves(this.info, this.credentials, this.members(true))) this.adopt(this.info.record);
     return this.info;
   }
 
@@ -211,8 +216,9 @@ export class ServiceKeeper {
     const credentials = { user, password };
     this.#superseded.note(this.credentials, credentials);
     this.credentials = credentials;
-    for (const entry of this.wanted(true)) {
-      if (entry.announces && !entry.registered && by === undefined) continue;
+    for (const entry of this.members(true)) {
+      const isNew = entry.announces && !entry.registered;
+      if (isNew && (by === undefined || entry.withheld)) continue;
       if (!entry.setCredentials(credentials) || entry === by) continue;
       if (entry.registered || entry.announces) entry.emit("credentials", credentials);
     }
@@ -231,7 +237,7 @@ export class ServiceKeeper {
   }
 
   async #step(interrupted: AbortSignal): Promise<boolean> {
-    const leaving = [...this.#entries.values()].filter((entry) => entry.ending);
+    const leaving = [...this.#entries.values()].filter((entry) => entry.leaving);
     if (leaving.length > 0) await takeOff(this, leaving).finally(() => this.#follow());
     if (this.#verify) await this.#compare();
     this.#judge();
@@ -242,10 +248,8 @@ export class ServiceKeeper {
     const session = await abortable(this.context.openSession(), interrupted);
     try {
       await settled([writePublicHosts(this, session), writePrivateHosts(this, session)]);
-      const rotation = this.unsettled ? undefined : this.#rotations[0];
-      if (rotation !== undefined && (await rotate(this, session, rotation))) {
-        this.#rotations.shift();
-      }
+      const rotation = this.#nextRotation();
+      if (rotation !== undefined && (await rotate(this, session, rotation))) rotation.over = true;
       this.#follow();
       this.#left.review(this.#entries.values());
       return this.#hasWork();
@@ -261,15 +265,26 @@ export class ServiceKeeper {
       if (this.#rotations[i]?.over === true) this.#rotations.splice(i, 1);
     }
     if (this.due(false).length > 0) return true;
-    if ([...this.#entries.values()].some((entry) => entry.observed !== undefined || entry.ending)) {
+    if (
+      [...this.#entries.values()].some((entry) => entry.observed !== undefined || entry.leaving)
+    ) {
       return true;
     }
+    if (this.#nextRotation() !== undefined) return true;
+    const { info } = this;
     const publicHosts = this.wanted(true);
-    if (publicHosts.length === 0)
-      return this.#entries.size > 0 && this.info?.value === undefined && this.info !== undefined;
+    if (publicHosts.length === 0) {
+      return info !== undefined && info.value === undefined && this.wanted(false).length > 0;
+    }
     if (this.unsettled) return false;
-    if (this.due(true).length > 0 || this.#rotations.length > 0) return true;
-    return this.info !== undefined && !serves(this.info, this.credentials, publicHosts);
+    if (this.due(true).length > 0) return true;
+    return info !== undefined && !serves(info, this.credentials, publicHosts);
+  }
+
+  /** The first that can be carried out now. One of a host that never was on the store waits for that. */
+  #nextRotation(): Rotation | undefined {
+    if (this.unsettled) return undefined;
+    return this.#rotations.find(({ entry, over }) => !over && (entry.registered || entry.ending));
   }
 
   /** Nothing of this entry is, or can come, on the store any more. */
@@ -281,7 +296,9 @@ export class ServiceKeeper {
 
   /** Compares the store with what is known of it, after something may have been missed. */
   async #compare(): Promise<void> {
-    const attempted = [...this.#entries.values()].filter((entry) => entry.session !== undefined);
+    const attempted = [...this.#entries.values()].filter(
+      (entry) => entry.session !== undefined || entry.absentAt !== undefined,
+    );
     const ids = attempted.map((entry) => entry.uuid);
     const { context } = this;
     const { store, timeoutMs } = context;
@@ -305,8 +322,9 @@ export class ServiceKeeper {
     for (const entry of attempted) {
       const host = found.get(entry.uuid);
       // The store may have gone back to an earlier state, and what was written since with it.
-      if ((entry.stored?.revision ?? 0) > (host?.revision ?? listing.revision)) {
+      if (entry.knownAt > (host?.revision ?? listing.revision)) {
         entry.stored = undefined;
+        if (entry.absentAt !== undefined) entry.absentAt = 0;
       }
       if (host !== undefined && host.revision === entry.stored?.revision) continue;
       const revision = host?.revision ?? listing.revision;
@@ -330,19 +348,26 @@ export class ServiceKeeper {
   /** Decides what to do about what was seen of the own records since the last step. */
   #judge(): void {
     for (const entry of this.#entries.values()) {
-      const { observed, stored } = entry;
+      const { observed } = entry;
       entry.observed = undefined;
       if (observed === undefined || entry.ending) continue;
-      if (stored !== undefined && observed.revision <= stored.revision) continue;
+      if (observed.revision <= entry.knownAt) continue;
       const { value, revision } = observed;
-      if (value === undefined) {
+      if (entry.withheld) {
+        // It comes off again, whoever has put it there.
+        entry.stored = value && { revision, value };
+        if (value === undefined && entry.absentAt !== undefined) entry.absentAt = revision;
+      } else if (entry.state === "unhealthy") {
+        // On its way back, and written anyway.
+        continue;
+      } else if (value === undefined) {
         if (entry.registered) entry.lose(this.#lost(entry, "was deleted"));
       } else if (Buffer.compare(value, entry.encode()) === 0) {
         // Somebody else's copy would outlive this process, so it is written again, but for one
         // that a first write with no answer has left.
         if (entry.registered || entry.session?.ended.aborted !== false) entry.dirty = true;
         else entry.confirm(entry.record, value, revision, this.context.store.clock.now());
-      } else if (ordersDraining(entry, value)) {
+      } else if (!entry.marked && ordersDraining(entry, value)) {
         this.context.logger.info("ordered to drain", { service: this.service, uuid: entry.uuid });
         entry.setDraining(true);
         entry.become("draining");
@@ -364,7 +389,7 @@ export class ServiceKeeper {
     const revision = stored?.revision ?? ("revision" in change ? change.revision : 0);
     if (record.kind === "host") {
       const entry = this.#entries.get(record.id);
-      if (entry === undefined || revision <= (entry.stored?.revision ?? 0)) return;
+      if (entry === undefined || revision <= entry.knownAt) return;
       entry.observed = { revision, value: stored?.value.slice() };
       this.#loop.wake();
       return;
@@ -378,9 +403,10 @@ export class ServiceKeeper {
     if (this.#verify) return;
     if (this.info === undefined || this.#entries.size === 0) return;
     const hosts = new Map<string, number>();
-    for (const { ending, stored, uuid } of this.#entries.values()) {
-      if (!ending && stored !== undefined) {
-        hosts.set(uuid, Math.max(stored.revision, this.#verifiedAt));
+    for (const { absentAt, ending, knownAt, stored, uuid } of this.#entries.values()) {
+      // Those withdrawn, too: a write that had no answer may bring one back.
+      if (!ending && (stored ?? absentAt) !== undefined) {
+        hosts.set(uuid, Math.max(knownAt, this.#verifiedAt));
       }
     }
     this.#records.follow(Math.max(this.info.seenAt, this.#verifiedAt), hosts);
