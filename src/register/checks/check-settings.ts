@@ -46,8 +46,8 @@ export function checkSettings(
   if (check.type !== "function") {
     const probe = checkProbe(check, record, timingNames);
     const run: Run = async (context) => {
-      const { send } = await import("./probes/send.ts");
-      await send(probe, context.record, context.signal);
+      const { sendProbe } = await import("./probes/send-probe.ts");
+      await sendProbe(probe, context.record, context.signal);
     };
     return { ...timing(check), run };
   }

@@ -53,7 +53,7 @@ export class HealthGate {
     this.#runner = new CheckRunner(settings, context.clock);
   }
 
-  /** Begins to check, at once. */
+  /** Begins to check, as soon as the caller is through. */
   open(): void {
     const { signal } = this.#closing;
     this.#run(signal).catch((error: unknown) => {
@@ -74,6 +74,9 @@ export class HealthGate {
   async #run(signal: AbortSignal): Promise<void> {
     const { clock, random } = this.#context;
     const { intervalMs } = this.#settings;
+    // Whoever registers has the registration before its check is called.
+    await Promise.resolve();
+    if (signal.aborted) return;
     for (;;) {
       const begun = clock.now();
       const failure = await this.#runner.run(this.#checked, signal);

@@ -36,7 +36,6 @@ export function askGrpc(
     const session = connect(`${scheme}://${target.address}`, tlsOptions(tls, target));
     session.unref();
     session.on("error", failed);
-    session.on("close", () => failed(new Error("the connection was closed")));
     ask(session, { scheme, target, service }, (problem) => {
       if (problem === undefined) succeed();
       else if (typeof problem === "string") fail(new Error(`${subject} says: ${problem}`));
@@ -63,7 +62,9 @@ function ask(
   let answer = Buffer.alloc(0);
   // A status that comes at once is in the headers, else in the trailers.
   const end: IncomingHttpHeaders = {};
-  stream.on("error", answered);
+  // What befalls the connection is told by the session, and the stream's own words for it say less.
+  stream.on("error", (error) => void setImmediate(() => answered(error)));
+  stream.on("close", () => void setImmediate(() => answered(new Error("the call was cut off"))));
   for (const event of ["response", "trailers"]) {
     stream.on(event, (headers: IncomingHttpHeaders) => Object.assign(end, headers));
   }

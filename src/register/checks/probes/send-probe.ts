@@ -10,7 +10,7 @@ import { askTcp } from "./tcp.ts";
  * or at once with `signal.reason` when the signal aborts; either way its connection is closed then.
  * Loaded when it is first needed: who has no such check does not pay for it.
  */
-export function send(probe: Probe, record: HostRecord, signal: AbortSignal): Promise<void> {
+export function sendProbe(probe: Probe, record: HostRecord, signal: AbortSignal): Promise<void> {
   const target = targetOf(probe, record);
   switch (probe.type) {
     case "http":
