@@ -3,6 +3,7 @@ import type { HostRecord } from "../../model/record.ts";
 import { kindOf, refuse, shown } from "../../model/refuse.ts";
 import type { CheckFunction, CheckTiming, FunctionCheck, HealthCheck } from "./health-check.ts";
 import { checkProbe } from "./probe-options.ts";
+import { targetOf } from "./probe-target.ts";
 
 /** What one check does. It is well if this resolves with `true` or nothing. */
 export type Run = (context: {
@@ -45,9 +46,10 @@ export function checkSettings(
   }
   if (check.type !== "function") {
     const probe = checkProbe(check, record, timingNames);
-    const run: Run = async (context) => {
+    const run: Run = async ({ record: newest, signal }) => {
+      const target = targetOf(probe, newest);
       const { sendProbe } = await import("./probes/send-probe.ts");
-      await sendProbe(probe, context.record, context.signal);
+      await sendProbe(probe, target, newest, signal);
     };
     return { ...timing(check), run };
   }

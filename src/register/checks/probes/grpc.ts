@@ -1,8 +1,8 @@
 import { connect, type ClientHttp2Session, type IncomingHttpHeaders } from "node:http2";
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { GrpcCheck } from "../health-check.ts";
 import type { ProbeTarget } from "../probe-target.ts";
 import { exchange } from "./exchange.ts";
+import { decodeResponse, encodeRequest } from "./health-messages.ts";
 import { tlsOptions } from "./tls-options.ts";
 
 /** grpc/grpc-proto, grpc/health/v1/health.proto. */
@@ -80,12 +80,10 @@ function ask(
 }
 
 function requestFor(service: string): Buffer {
-  const message = new BinaryWriter();
-  if (service !== "") message.uint32(0x0a).string(service);
-  const bytes = message.finish();
+  const message = encodeRequest(service);
   const prefix = Buffer.alloc(prefixLength);
-  prefix.writeUInt32BE(bytes.length, 1);
-  return Buffer.concat([prefix, bytes]);
+  prefix.writeUInt32BE(message.length, 1);
+  return Buffer.concat([prefix, message]);
 }
 
 /** Why the host is not well, if it is not. */
@@ -102,23 +100,10 @@ function problemOf(end: IncomingHttpHeaders, answer: Buffer): string | undefined
   return state === undefined ? "what is no answer to that" : (servingStatuses[state] ?? `${state}`);
 }
 
-/** The one field of a HealthCheckResponse; undefined for what is none. */
 function servingStatus(frame: Buffer): number | undefined {
   const isWhole =
     frame.length >= prefixLength &&
     frame[0] === 0 &&
     frame.readUInt32BE(1) === frame.length - prefixLength;
-  if (!isWhole) return undefined;
-  try {
-    const reader = new BinaryReader(frame.subarray(prefixLength));
-    let status = 0;
-    while (reader.pos < reader.len) {
-      const [field, wireType] = reader.tag();
-      if (field === 1) status = reader.int32();
-      else reader.skip(wireType, field);
-    }
-    return status;
-  } catch {
-    return undefined;
-  }
+  return isWhole ? decodeResponse(frame.subarray(prefixLength)) : undefined;
 }

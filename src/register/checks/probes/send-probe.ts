@@ -1,6 +1,6 @@
 import type { HostRecord } from "../../../model/record.ts";
 import type { Probe } from "../health-check.ts";
-import { targetOf } from "../probe-target.ts";
+import type { ProbeTarget } from "../probe-target.ts";
 import { askGrpc } from "./grpc.ts";
 import { askHttp } from "./http.ts";
 import { askTcp } from "./tcp.ts";
@@ -10,8 +10,12 @@ import { askTcp } from "./tcp.ts";
  * or at once with `signal.reason` when the signal aborts; either way its connection is closed then.
  * Loaded when it is first needed: who has no such check does not pay for it.
  */
-export function sendProbe(probe: Probe, record: HostRecord, signal: AbortSignal): Promise<void> {
-  const target = targetOf(probe, record);
+export function sendProbe(
+  probe: Probe,
+  target: ProbeTarget,
+  record: HostRecord,
+  signal: AbortSignal,
+): Promise<void> {
   switch (probe.type) {
     case "http":
       return askHttp(probe, target, record, signal);
