@@ -56,7 +56,7 @@ export class Registration implements AsyncDisposable {
     return this.#entry.uuid;
   }
 
-  /** Whether it has been registered once, and has not ended since. */
+  /** Whether it has been registered once, and has not ended since; also while it is withdrawn because its health check fails. */
   get ready(): boolean {
     return this.#entry.registered && !this.#entry.ending;
   }
@@ -66,7 +66,7 @@ export class Registration implements AsyncDisposable {
     return this.#entry.state;
   }
 
-  /** Why it is not registered, as far as that is known; else undefined. */
+  /** Why it is not registered, as far as that is known, such as what its health check has found; else undefined. */
   get lastError(): DiscoveryError | undefined {
     return this.#entry.lastError;
   }
@@ -74,7 +74,8 @@ export class Registration implements AsyncDisposable {
   /**
    * Resolves once it has been registered for the first time. Rejects with `CLOSED` when it has
    * ended, and at once with `UNAUTHENTICATED` or `PERMISSION_DENIED` while it goes on trying, since
-   * a role can be granted later. An unreachable etcd is waited for.
+   * a role can be granted later. An unreachable etcd is waited for, and so is the first success of its
+   * health check.
    */
   waitRegistration(options: WaitOptions = {}): Promise<void> {
     const signal = signalOf(options);
@@ -142,6 +143,8 @@ export class Registration implements AsyncDisposable {
    * is; `""` or `{}` clears. `public`, `user` and `password` cannot be changed like this
    * (`INVALID_ARGUMENT`; there is `rotateCredentials`). Rejects with `TIMEOUT` when etcd did not
    * take it in time: the change stands all the same and is written as soon as etcd can be reached.
+   * While its health check keeps the host off etcd there is nothing to write: it resolves at once, and
+   * the change is there when the host is.
    */
   update(changes: HostChanges, options: WaitOptions = {}): Promise<void> {
     const signal = signalOf(options);
@@ -164,7 +167,8 @@ export class Registration implements AsyncDisposable {
   /**
    * Gives the service new credentials: its info and all its public hosts, here and elsewhere; the
    * last call wins. Of a private host only its own record changes. Rejects with `TIMEOUT` when etcd
-   * did not take them in time; they may have been written then.
+   * did not take them in time; they may have been written then. A host that its health check has
+   * withdrawn can do so, too; one that was never registered cannot.
    */
   rotateCredentials(credentials: Credentials, options: WaitOptions = {}): Promise<void> {
     const signal = signalOf(options);
@@ -193,7 +197,8 @@ export class Registration implements AsyncDisposable {
 
   /**
    * Leaves gently: marks the host as draining, so that it gets no new work while others live, waits,
-   * and unregisters. Aborting ends the wait: the host stays registered, as draining.
+   * and unregisters. Aborting ends the wait: the host stays registered, as draining. One that its
+   * health check has withdrawn has nothing to wait for.
    */
   drain(options: DrainOptions = {}): Promise<void> {
     const { signal, delayMs } = optionsBag(options, { signal: true, delayMs: true });

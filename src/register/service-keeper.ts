@@ -244,7 +244,11 @@ export class ServiceKeeper {
     // One whose first write had no answer may have been found on the store with older ones.
     if (this.credentials !== undefined) this.adopt(this.credentials);
     this.#left.review(this.#entries.values());
-    if (!this.#hasWork()) return false;
+    if (!this.#hasWork()) {
+      // One whose first write had no answer may have been found on the store.
+      this.#follow();
+      return false;
+    }
     const session = await abortable(this.context.openSession(), interrupted);
     try {
       await settled([writePublicHosts(this, session), writePrivateHosts(this, session)]);

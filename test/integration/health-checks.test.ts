@@ -166,7 +166,7 @@ describe.each(apis)("etcd v$api", (etcdApi) => {
       await reached(registration, "unhealthy");
       expect(registration.lastError).toMatchObject({ code: "TIMEOUT" });
       await eventually(async () => !(await there(registration)));
-      patient.heal();
+      await patient.heal();
       await reached(registration, "registered");
       patient.hang();
       await registration.unregister();

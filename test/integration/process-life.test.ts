@@ -101,6 +101,29 @@ describe.concurrent("a process ends by itself", () => {
       say(error.name === "TimeoutError" ? "done" : String(error));
       `,
     ],
+    [
+      "when its registrations have ended while their checks are under way",
+      `
+      const { createServer } = await import("node:net");
+      const held = new Set();
+      // Accepts, and never answers.
+      const server = createServer((socket) => held.add(socket.unref().on("error", () => {}))).unref();
+      await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+      const { port } = server.address();
+      const discovery = new Discovery();
+      for (const type of ["http", "grpc"]) {
+        const check = { type, hostname: "127.0.0.1", port, timeoutMs: 60_000 };
+        discovery.register("checked", ${host}, { check });
+      }
+      discovery.register("checked", ${host}, { check: () => new Promise(() => {}) });
+      while (held.size < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+      await discovery.close();
+      server.close();
+      for (const socket of held) socket.destroy();
+      ${sayWhatIsLeft}
+      say("done");
+      `,
+    ],
     ["when it has made a discovery and does nothing with it", `new Discovery(); say("done");`],
   ])("%s", async (_, script) => {
     const child = await run(script);
@@ -164,6 +187,13 @@ describe.concurrent("a process lives on", () => {
       `
       say("alive");
       for await (const event of new Discovery().subscribe("nobody"));
+      `,
+    ],
+    [
+      "as long as it is registered, also while it is not well",
+      `
+      new Discovery().register("lives", ${host}, { check: () => false });
+      say("alive");
       `,
     ],
     [

@@ -1,31 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Discovery } from "../../../src/discovery.ts";
-import { DiscoveryError } from "../../../src/errors.ts";
-import type { Store } from "../../../src/store/store.ts";
-import { manualClock, type ManualClock, memoryStore } from "../../../src/testing/index.ts";
+import { manualClock, memoryStore } from "../../../src/testing/index.ts";
 import { recordsOf } from "../../support/records.ts";
-
-/** What befalls the answers of a store, and the writes that they answer. */
-type Fate = "answered" | "unanswered" | "late" | "lost";
-
-/** A way to a store on which writes may get no answer: carried out all the same, or seconds later, or never. */
-function unreliable(store: Store, clock: ManualClock, fate: { now: Fate }): Store {
-  const write: Store["write"] = async (...args) => {
-    const { now } = fate;
-    if (now === "answered") return store.write(...args);
-    if (now === "unanswered") await store.write(...args);
-    if (now === "late") clock.setTimeout(() => void store.write(...args).catch(() => {}), 2_500);
-    throw new DiscoveryError("UNAVAILABLE", "the answer was lost");
-  };
-  return new Proxy(store, {
-    get(target, name) {
-      if (name === "write") return write;
-      const value: unknown = Reflect.get(target, name);
-      return typeof value === "function" ? (value.bind(target) as unknown) : value;
-    },
-  });
-}
+import { type Fate, unreliable } from "../../support/unreliable-store.ts";
 
 type Step =
   | { readonly kind: "well"; readonly well: boolean }
@@ -72,8 +50,8 @@ test.each([true, false])(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), fc.boolean(), async (steps, finally_) => {
         const clock = manualClock();
         const store = memoryStore({ clock });
-        const fate = { now: "answered" as Fate };
-        const discovery = new Discovery({ store: unreliable(store.connect(), clock, fate) });
+        const way = unreliable(store.connect(), clock);
+        const discovery = new Discovery({ store: way });
         const health = { well: true };
         const registration = discovery.register(
           "api",
@@ -95,7 +73,7 @@ test.each([true, false])(
         for (const each of steps) {
           if (each.kind === "well") health.well = each.well;
           else if (each.kind === "wait") await clock.advance(each.ms);
-          else if (each.kind === "fate") fate.now = each.fate;
+          else if (each.kind === "fate") way.fate = each.fate;
           else if (each.kind === "outage") store.outage(each.how);
           else if (each.kind === "revoke") store.revokeSessions();
           else if (each.kind === "wipe") store.wipe();
@@ -111,7 +89,7 @@ test.each([true, false])(
             background.push(registration.update({ weight }).catch(() => {}));
           }
         }
-        fate.now = "answered";
+        way.fate = "answered";
         store.outage(false);
         health.well = finally_;
         await clock.advance(30_000);

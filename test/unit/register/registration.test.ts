@@ -7,6 +7,7 @@ import type { Store } from "../../../src/store/store.ts";
 import { manualClock, memoryStore } from "../../../src/testing/index.ts";
 import { eventually } from "../../support/eventually.ts";
 import { recordsOf } from "../../support/records.ts";
+import { unreliable } from "../../support/unreliable-store.ts";
 
 const open: Discovery[] = [];
 afterEach(async () => {
@@ -578,6 +579,20 @@ test("a write that got no answer and is carried out after the end does not bring
   await clock.advance(1_000);
   await closed;
   expect(clock.timers).toBe(0);
+});
+
+test("a host whose first write got no answer, and was found on the store, is put back like any other", async () => {
+  const clock = manualClock();
+  const store = memoryStore({ clock });
+  const way = unreliable(store.connect(), clock);
+  const registration = discover({ store: way }).register("api", publicHost("u", "p"));
+  way.fate = "unanswered";
+  await clock.advance(1_500);
+  way.fate = "answered";
+  expect(registration.state).toBe("registered");
+  store.delete("api", { kind: "host", id: registration.uuid });
+  await clock.advance(1_500);
+  expect((await recordsOf(store, "api")).hosts).toMatchObject([{ uuid: registration.uuid }]);
 });
 
 describe("refusing", () => {

@@ -63,7 +63,7 @@ function ask(
   // A status that comes at once is in the headers, else in the trailers.
   const end: IncomingHttpHeaders = {};
   // What befalls the connection is told by the session, and the stream's own words for it say less.
-  stream.on("error", (error) => void setImmediate(() => answered(error)));
+  stream.on("error", (error: Error) => void setImmediate(() => answered(error)));
   stream.on("close", () => void setImmediate(() => answered(new Error("the call was cut off"))));
   for (const event of ["response", "trailers"]) {
     stream.on(event, (headers: IncomingHttpHeaders) => Object.assign(end, headers));
