@@ -2,7 +2,8 @@ import { systemClock } from "./async/clock.ts";
 import { type DiscoveryErrorCode, isDiscoveryError } from "./errors.ts";
 import type { Freshness } from "./find/freshness.ts";
 import type { Mirror } from "./find/mirror.ts";
-import type { Entry, RegistrationState } from "./register/entry.ts";
+import type { Entry } from "./register/entry.ts";
+import type { RegistrationState } from "./register/registration-state.ts";
 import type { Session, Store } from "./store/store.ts";
 
 /**

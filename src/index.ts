@@ -61,7 +61,7 @@ export type {
   TcpCheck,
 } from "./register/checks/health-check.ts";
 export type { Credentials } from "./register/credentials.ts";
-export type { RegistrationEvents, RegistrationState } from "./register/entry.ts";
 export type { DrainOptions, Registration } from "./register/registration.ts";
+export type { RegistrationEvents, RegistrationState } from "./register/registration-state.ts";
 export type { Store } from "./store/store.ts";
 export type { WaitOptions } from "./arguments.ts";

@@ -1,62 +1,18 @@
-import { DiscoveryError, isDiscoveryError } from "../errors.ts";
+import type { DiscoveryError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { PreparedHost } from "../model/host-options.ts";
 import { encodeHost, type HostRecord } from "../model/record.ts";
 import type { Session } from "../store/store.ts";
 import { type Credentials, given, sameCredentials } from "./credentials.ts";
-
-/**
- * Where a registration stands.
- *
- * - `registering`: not on etcd yet;
- * - `registered`: on etcd;
- * - `lost`: was on etcd, and is being put back; or its lease ran out while this process stood still,
- *   and nobody had a turn to look yet;
- * - `draining`: on etcd, marked as about to leave;
- * - `unhealthy`: was on etcd, and is withdrawn because its own health check fails; it comes back when
- *   that succeeds again. Before the check has succeeded for the first time it is `registering`;
- * - `closed`: ended.
- *
- * More may come with later versions.
- */
-export type RegistrationState =
-  | "registering"
-  | "registered"
-  | "lost"
-  | "draining"
-  | "unhealthy"
-  | "closed";
-
-/** What a registration tells its listeners, by event. */
-export interface RegistrationEvents {
-  /** The state has changed to this one. */
-  state: RegistrationState;
-
-  /** Another host of the service has changed the credentials to these. */
-  credentials: Credentials;
-}
+import { closed, isDenied } from "./registration-errors.ts";
+import type { RegistrationEvents, RegistrationState } from "./registration-state.ts";
+import { type Waiter, Waiters } from "./waiters.ts";
 
 /** What was seen of a record by a watch or a listing, still to be judged. */
 export type Observation = {
   readonly revision: number;
   readonly value: Uint8Array | undefined;
 };
-
-/** Somebody who waits for an entry to get somewhere. */
-export interface Waiter {
-  resolve(): void;
-  reject(error: unknown): void;
-}
-
-function resolveAll(waiters: Set<Waiter>): void {
-  for (const waiter of waiters) waiter.resolve();
-  waiters.clear();
-}
-
-function rejectAll(waiters: Set<Waiter>, error: unknown): void {
-  for (const waiter of waiters) waiter.reject(error);
-  waiters.clear();
-}
 
 /**
  * One wanted host: the newest record that its owner wants on the store, and what is known to be
@@ -119,10 +75,10 @@ export class Entry {
   readonly #listeners = new Map<keyof RegistrationEvents, Set<(event: never) => void>>();
 
   /** Wait for the first registration. */
-  readonly #waiters = new Set<Waiter>();
+  readonly #waiters = new Waiters();
 
   /** Wait until the newest record is on the store. */
-  readonly #writers = new Set<Waiter>();
+  readonly #writers = new Waiters();
   #state: RegistrationState = "registering";
   #registered = false;
   #lastError: DiscoveryError | undefined;
@@ -203,7 +159,7 @@ export class Entry {
     this.stored = { revision, value };
     this.#registered = true;
     if (this.ending) return;
-    resolveAll(this.#waiters);
+    this.#waiters.resolve();
     if (this.withheld) this.become("unhealthy");
     // It may be well again since it was marked.
     const isMark = this.marked && written.draining && !this.record.draining;
@@ -213,14 +169,14 @@ export class Entry {
     if (this.record === written) this.dirty = false;
     this.#lastError = undefined;
     this.become(written.draining ? "draining" : "registered");
-    if (!this.dirty) resolveAll(this.#writers);
+    if (!this.dirty) this.#writers.resolve();
   }
 
   /** These bytes are on the store: if they are those wanted, there is nothing to write. */
   settle(value: Uint8Array): void {
     if (Buffer.compare(value, this.encode()) !== 0) return;
     this.dirty = false;
-    resolveAll(this.#writers);
+    this.#writers.resolve();
   }
 
   /** The record is not, or perhaps not, on the store any more. */
@@ -240,7 +196,7 @@ export class Entry {
     this.#lastError = error;
     if (this.#registered) this.become("unhealthy");
     // There is nothing to be written that anybody could wait for.
-    resolveAll(this.#writers);
+    this.#writers.resolve();
   }
 
   /** Its health check has succeeded: it is to be on the store again, with the newest record. */
@@ -268,8 +224,8 @@ export class Entry {
     // Well again, and not on the store for another reason.
     if (this.#registered && this.#state === "unhealthy") this.become("lost");
     if (!isDenied(error)) return;
-    rejectAll(this.#waiters, error);
-    rejectAll(this.#writers, error);
+    this.#waiters.reject(error);
+    this.#writers.reject(error);
   }
 
   end(): void {
@@ -277,8 +233,8 @@ export class Entry {
     this.become("closed");
     if (this.#waiters.size + this.#writers.size === 0) return;
     const error = closed(this.service, this.#registered ? undefined : this.#lastError);
-    rejectAll(this.#waiters, error);
-    rejectAll(this.#writers, error);
+    this.#waiters.reject(error);
+    this.#writers.reject(error);
   }
 
   /** Calls back once: when the newest record is on the store, or as soon as that is refused. */
@@ -334,21 +290,4 @@ export class Entry {
     this.#state = state;
     this.emit("state", state);
   }
-}
-
-/** @param cause why it never came to be registered, if it did not */
-export function closed(service: string, cause?: DiscoveryError): DiscoveryError {
-  const reason = cause === undefined ? "" : ` before it was registered: ${cause.message}`;
-  return new DiscoveryError("CLOSED", `the registration of "${service}" has ended${reason}`, {
-    cause,
-  });
-}
-
-/** Refusals that only somebody else can lift, so that whoever waits should hear of them at once. */
-export function isDenied(error: DiscoveryError): boolean {
-  return (
-    isDiscoveryError(error, "UNAUTHENTICATED") ||
-    isDiscoveryError(error, "PERMISSION_DENIED") ||
-    isDiscoveryError(error, "CLOSED")
-  );
 }

@@ -1,8 +1,9 @@
 import { isDiscoveryError } from "../errors.ts";
 import type { WriteResult } from "../store/store.ts";
-import { type Entry, isDenied } from "./entry.ts";
+import type { Entry } from "./entry.ts";
 import { hostWrite, type HostWrite, pieces, revisionOf, writePiece } from "./host-writes.ts";
 import { settled } from "./private-hosts.ts";
+import { isDenied } from "./registration-errors.ts";
 import type { ServiceKeeper } from "./service-keeper.ts";
 
 /** How long marking a host that leaves may take, so that time is left to delete it on another connection. */

@@ -12,9 +12,11 @@ import { assertRecordSize, type HostChanges, updateHost } from "../model/host-op
 import { assertOptionNames } from "../model/option-names.ts";
 import { kindOf, refuse, shown } from "../model/refuse.ts";
 import { type Credentials, given } from "./credentials.ts";
-import { closed, type Entry, type RegistrationEvents, type RegistrationState } from "./entry.ts";
+import type { Entry } from "./entry.ts";
 import type { Rotation } from "./public-hosts.ts";
 import type { RegisterContext } from "./register-context.ts";
+import { closed } from "./registration-errors.ts";
+import type { RegistrationEvents, RegistrationState } from "./registration-state.ts";
 import type { ServiceKeeper } from "./service-keeper.ts";
 
 export interface DrainOptions extends WaitOptions {

@@ -345,7 +345,9 @@ describe("while the store is away", () => {
     await checks(gate, 3);
     expect(await recordsOf(store, "api")).toMatchObject({ hosts: [{ draining: true }] });
     gate.check.well = true;
-    await checks(gate, 2);
+    way.fate = "lost";
+    await checks(gate, 3);
+    expect(gate.registration.state).toBe("lost");
     way.fate = "answered";
     await rounds(3);
     expect(await recordsOf(store, "api")).toMatchObject({ hosts: [{ draining: false }] });
