@@ -61,6 +61,10 @@ function checked(
   return { check, discovery, registration: discovery.register("api", host, options) };
 }
 
+/** How many changes the store has seen. */
+const revision = async () =>
+  (await store.read("api", { info: false, hosts: [] }, { timeoutMs: 1_000 })).revision;
+
 const uuids = async () => (await recordsOf(store, "api")).hosts.map(({ uuid }) => uuid);
 
 /** Lets at least so many checks be made. */
@@ -232,9 +236,9 @@ describe("a host that fails", () => {
   test("does not wake the store while nothing changes", async () => {
     const gate = checked();
     await fail(gate);
-    const { revision } = store.status();
+    const before = await revision();
     await rounds(30);
-    expect(store.status().revision).toBe(revision);
+    expect(await revision()).toBe(before);
   });
 
   test("stays withdrawn when the session is lost, and needs none to come back", async () => {
@@ -275,6 +279,29 @@ describe("a host that fails", () => {
     gate.check.well = true;
     await rounds(2);
     expect((await recordsOf(store, "api")).hosts).toEqual([record]);
+  });
+
+  test("stays off also when the store is replaced by one that has it", async () => {
+    const gate = checked();
+    await clock.advance(0);
+    const [record] = (await recordsOf(store, "api")).hosts;
+    if (record === undefined) throw new Error("the host is not there");
+    await fail(gate);
+    store.wipe();
+    store.put("api", { kind: "host", id: record.uuid }, encodeHost(record));
+    await rounds(3);
+    expect(gate.registration.state).toBe("unhealthy");
+    expect(await uuids()).toEqual([]);
+  });
+
+  test("touches its service's info when it comes back, so that no private host takes its place meanwhile", async () => {
+    const gate = checked(publicHost);
+    await fail(gate);
+    gate.check.well = true;
+    await checks(gate, 2);
+    const selection = { info: true, hosts: "all" } as const;
+    const { info, hosts } = await store.read("api", selection, { timeoutMs: 1_000 });
+    expect(hosts.map(({ revision }) => revision)).toEqual([info?.revision]);
   });
 
   test("is put back after the store was replaced while it was not well", async () => {
@@ -367,10 +394,24 @@ describe("while the store is away", () => {
     await checks(gate, 3);
     await updated;
     expect(await uuids()).toEqual([]);
-    const { revision } = store.status();
+    const before = await revision();
     await clock.advance(10_000);
     // It was there for a moment.
-    expect(store.status().revision).toBeGreaterThan(revision);
+    expect(await revision()).toBeGreaterThan(before);
+    expect(await uuids()).toEqual([]);
+  });
+
+  test("a first write that is carried out late does not leave it there", async () => {
+    const way = unreliable(store.connect(), clock);
+    const gate = checked(privateHost, { intervalMs: 100, fall: 1 }, discover({ store: way }));
+    way.fate = "late";
+    await clock.advance(10);
+    way.fate = "answered";
+    gate.check.well = false;
+    await checks(gate, 1);
+    const before = await revision();
+    await clock.advance(10_000);
+    expect(await revision()).toBeGreaterThan(before);
     expect(await uuids()).toEqual([]);
   });
 
