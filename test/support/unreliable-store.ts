@@ -1,9 +1,13 @@
+import { delay } from "../../src/async/abort.ts";
 import type { Clock } from "../../src/async/clock.ts";
 import { DiscoveryError } from "../../src/errors.ts";
 import type { Store, Write } from "../../src/store/store.ts";
 
-/** What becomes of a write: `answered` as usual; carried out without an answer, at once or 2.5 s later; or lost. */
-export type Fate = "answered" | "unanswered" | "late" | "lost";
+/**
+ * What becomes of a write: `answered` as usual, or 2.5 s later (`slow`); carried out without an answer,
+ * at once or 2.5 s later (`late`); or lost.
+ */
+export type Fate = "answered" | "slow" | "unanswered" | "late" | "lost";
 
 /** A way to a store on which writes have fates. */
 export interface UnreliableStore extends Store {
@@ -17,6 +21,11 @@ export function unreliable(store: Store, clock: Clock): UnreliableStore {
     async write(...[write, options]: Parameters<Store["write"]>) {
       const fate = typeof own.fate === "function" ? own.fate(write) : own.fate;
       if (fate === "answered") return store.write(write, options);
+      if (fate === "slow") {
+        const result = await store.write(write, options);
+        await delay(clock, 2_500);
+        return result;
+      }
       if (fate === "unanswered") await store.write(write, options);
       if (fate === "late") {
         clock.setTimeout(() => void store.write(write, options).catch(() => {}), 2_500);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Discovery } from "../../../src/discovery.ts";
 import type { CheckContext, CheckTiming, HostOptions, Registration } from "../../../src/index.ts";
@@ -10,7 +11,7 @@ import {
 } from "../../../src/testing/index.ts";
 import { type RecordingLogger, recordingLogger } from "../../support/recording-logger.ts";
 import { recordsOf } from "../../support/records.ts";
-import { statesOf } from "../../support/registrations.ts";
+import { reached, statesOf } from "../../support/registrations.ts";
 import { unreliable } from "../../support/unreliable-store.ts";
 
 const privateHost = { privateHostname: "10.0.0.1", ports: { http: 80 } };
@@ -325,10 +326,15 @@ describe("while the store is away", () => {
     async (how) => {
       const gate = checked();
       await clock.advance(0);
+      const states = statesOf(gate.registration);
       store.outage(how);
       gate.check.well = false;
       await rounds(3);
+      // Past the end of the session.
+      await rounds(8);
       expect(gate.registration.state).toBe("unhealthy");
+      expect(gate.registration.lastError?.message).toMatch(/health check/);
+      expect(states).toEqual(["unhealthy"]);
       store.outage(false);
       await rounds(8);
       expect(gate.registration.state).toBe("unhealthy");
@@ -380,6 +386,40 @@ describe("while the store is away", () => {
     expect(await recordsOf(store, "api")).toMatchObject({ hosts: [{ draining: false }] });
     expect(gate.registration.state).toBe("registered");
     expect(states).not.toContain("draining");
+  });
+
+  test("its own deletion, which got no answer, is no news when it comes back", async () => {
+    const way = unreliable(store.connect(), clock);
+    const gate = checked(privateHost, {}, discover({ store: way }));
+    await clock.advance(0);
+    way.fate = ({ changes }) =>
+      changes.some(({ kind }) => kind === "delete-host") ? "unanswered" : "answered";
+    const states = statesOf(gate.registration);
+    gate.check.well = false;
+    await checks(gate, 3);
+    expect(await uuids()).toEqual([]);
+    gate.check.well = true;
+    await checks(gate, 2);
+    await rounds(2);
+    way.fate = "answered";
+    expect(states).toEqual(["unhealthy", "registered"]);
+    expect(logger.text()).not.toMatch(/was deleted/);
+  });
+
+  test("its own mark as leaving, answered when it is well again, does not make it leave", async () => {
+    const way = unreliable(store.connect(), clock);
+    const gate = checked(privateHost, { intervalMs: 500, fall: 1 }, discover({ store: way }));
+    await clock.advance(0);
+    const states = statesOf(gate.registration);
+    way.fate = "slow";
+    gate.check.well = false;
+    await checks(gate, 1);
+    gate.check.well = true;
+    await checks(gate, 2);
+    way.fate = "answered";
+    await clock.advance(5_000);
+    expect(states).toEqual(["unhealthy", "registered"]);
+    expect(await recordsOf(store, "api")).toMatchObject({ hosts: [{ draining: false }] });
   });
 
   test("a write that is carried out late does not bring it back", async () => {
@@ -500,6 +540,21 @@ describe("what is asked of a host while it is withdrawn", () => {
     await rounds(3);
     const { hosts } = await recordsOf(store, "api");
     expect(hosts.map(({ password }) => password)).toEqual(["new", "new"]);
+  });
+
+  test("an info that is gone keeps nobody busy", async () => {
+    const real = memoryStore();
+    let well = true;
+    const check = { type: "function", run: () => well, intervalMs: 20, fall: 1 } as const;
+    const registration = discover({ store: real }).register("api", publicHost, { check });
+    await registration.waitRegistration();
+    well = false;
+    await reached(registration, "unhealthy");
+    real.delete("api", { kind: "info" });
+    await sleep(200);
+    const before = performance.eventLoopUtilization();
+    await sleep(300);
+    expect(performance.eventLoopUtilization(before).utilization).toBeLessThan(0.8);
   });
 
   test("its rotation holds when nobody is left to have an info", async () => {
@@ -701,7 +756,6 @@ describe("a check", () => {
     },
   }) as Error;
   test.each<[string, () => unknown, RegExp]>([
-    ["throws", () => Promise.reject(throwing), /the database is away$/],
     ["rejects", () => Promise.reject(throwing), /the database is away$/],
     [
       "says why in its cause",
