@@ -13,24 +13,30 @@ export interface LivePoolEvents {
 
   /** Contact with etcd was lost, or is back. */
   freshness: Freshness;
+
+  /** The pool has ended, and tells nothing any more. */
+  closed: undefined;
 }
 
-const names = ["hosts", "pickable", "freshness"] as const;
+/** What there is to be told while the pool is there. */
+type Told = Omit<LivePoolEvents, "closed">;
+
+const names = ["hosts", "pickable", "freshness", "closed"] as const;
 
 /** Tells listeners what is different from what they were told before, or from how it was when the first of them came. */
 export class Announcements extends Listeners<LivePoolEvents> {
-  #told: LivePoolEvents | undefined;
+  #told: Told | undefined;
 
   constructor(logger: Logger, service: string) {
     super(names, logger, { service });
   }
 
   /** So it is before the next change. */
-  begin(now: LivePoolEvents): void {
+  begin(now: Told): void {
     this.#told ??= now;
   }
 
-  tell(now: LivePoolEvents): void {
+  tell(now: Told): void {
     const told = this.#told;
     this.#told = now;
     const { freshness, hosts, pickable } = now;

@@ -14,6 +14,7 @@ import { Ejections } from "./ejections.ts";
 import { during, HostUse } from "./host-use.ts";
 import { Knowledge } from "./knowledge.ts";
 import type { LiveSettings } from "./live-options.ts";
+import type { Member } from "./member.ts";
 import { Members } from "./members.ts";
 import { checkPick, type PickOptions, type UseOptions } from "./pick-options.ts";
 import { Selection } from "./selection.ts";
@@ -174,9 +175,15 @@ export class LivePool implements AsyncDisposable {
     return this.#useOf(options?.key, options === undefined ? undefined : checkPick(options));
   }
 
+  /** As {@link begin}, of a host that was picked before. Undefined if it is none of the pool any longer. */
+  beginOn(host: Host): HostUse | undefined {
+    const member = this.#members.get(host.uuid);
+    return member && this.#useOfMember(member);
+  }
+
   /**
-   * Calls back at each change of the hosts, of those that are picked from, or of where they are from;
-   * returns its undo. Changes of one moment are told once. What a listener throws is logged.
+   * Calls back at each change of the hosts, of those that are picked from, or of where they are from,
+   * and when the pool ends; returns its undo. Changes of one moment are told once. What a listener throws is logged.
    */
   on<E extends keyof LivePoolEvents>(
     event: E,
@@ -236,7 +243,10 @@ export class LivePool implements AsyncDisposable {
 
   #useOf(key: string | undefined, excluded: ReadonlySet<string> | undefined): HostUse {
     if (!this.#certain) this.#assertPickable();
-    const member = this.#selection.member(key, excluded) ?? this.#throwNobody();
+    return this.#useOfMember(this.#selection.member(key, excluded) ?? this.#throwNobody());
+  }
+
+  #useOfMember(member: Member): HostUse {
     return new HostUse(member, this.#ejections, () => this.#suspects?.remove(member.host.uuid));
   }
 
@@ -329,6 +339,7 @@ export class LivePool implements AsyncDisposable {
     this.#forgetSignal?.();
     this.#unfollow?.();
     this.#readiness.refuse(reason);
+    this.#announcements.emit("closed", undefined);
     this.#announcements.clear();
     this.#ejections?.close();
     this.#suspects?.close();

@@ -77,6 +77,11 @@ export class Members {
     return gone;
   }
 
+  /** The one of that uuid, a suspect, too. */
+  get(uuid: string): Member | undefined {
+    return this.#living.get(uuid) ?? this.#suspects?.get(uuid);
+  }
+
   /** Whether it is one of those that live. */
   has(member: Member): boolean {
     return this.#living.get(member.host.uuid) === member;

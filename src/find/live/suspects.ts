@@ -50,6 +50,10 @@ export class Suspects {
     for (const { member, suspect } of this.#lost?.values() ?? []) if (suspect) yield member;
   }
 
+  get(uuid: string): Member | undefined {
+    return this.#suspects.get(uuid)?.member;
+  }
+
   /** A host is gone, and has not unregistered. */
   lost(member: Member): void {
     this.#lost ??= new Map();

@@ -1,0 +1,120 @@
+import { systemClock } from "../../async/clock.ts";
+import { DiscoveryError } from "../../errors.ts";
+import type { LivePool } from "../../find/live/live-pool.ts";
+import { type Backend, backendsOf } from "./backends.ts";
+import type { Resolution } from "./balancer-config.ts";
+import type { Pools, PoolShare } from "./pools.ts";
+import type { ResolverSettings } from "./resolver-options.ts";
+import type { Target } from "./target.ts";
+
+/** What a channel is told. */
+export interface News {
+  /** Undefined as long as there is no pool. */
+  readonly resolution: Resolution | undefined;
+
+  /** Why there is nobody to call; undefined if there is somebody. */
+  readonly failure: string | undefined;
+}
+
+/**
+ * Follows the hosts of a target for one channel, from when it is first used, or used again after it
+ * was idle, until it is closed or idle. Tells what there is once, and then each change; never while
+ * it is being made.
+ */
+export class Following {
+  readonly #target: Target;
+  readonly #settings: ResolverSettings;
+  readonly #tell: (news: News) => void;
+  readonly #waiting = new AbortController();
+  readonly #undo: (() => void)[] = [];
+  #share: PoolShare | undefined;
+  #ended = false;
+
+  constructor(
+    pools: Pools,
+    target: Target,
+    settings: ResolverSettings,
+    tell: (news: News) => void,
+  ) {
+    this.#target = target;
+    this.#settings = settings;
+    this.#tell = tell;
+    try {
+      this.#share = pools.share(target);
+      this.#follow(this.#share.pool);
+    } catch (error) {
+      queueMicrotask(() => this.#fail(error));
+    }
+  }
+
+  /** Tells nothing any more. */
+  end(): void {
+    this.#ended = true;
+    this.#waiting.abort();
+    for (const undo of this.#undo) undo();
+    this.#share?.release();
+  }
+
+  #follow(pool: LivePool): void {
+    this.#undo.push(
+      pool.on("pickable", () => this.#tellHosts(pool)),
+      pool.on("closed", () => this.#inform(pool, [], closed())),
+      systemClock.setTimeout(() => this.#giveUp(), this.#settings.waitMs),
+    );
+    // The events alone would not do: a pool that others use may have told everything already.
+    pool.waitReady({ signal: this.#waiting.signal }).then(
+      () => this.#tellHosts(pool),
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  /** Waiting keeps the process alive, and calls waiting; what comes later is told all the same. */
+  #giveUp(): void {
+    const { service } = this.#target;
+    const { waitMs } = this.#settings;
+    const message = `etcd has not told the hosts of "${service}" within ${waitMs} ms`;
+    this.#waiting.abort(new DiscoveryError("UNAVAILABLE", message));
+  }
+
+  #tellHosts(pool: LivePool): void {
+    if (this.#ended) return;
+    const { pickable } = pool;
+    const { backends, unusable } = backendsOf(pickable, this.#target);
+    this.#inform(pool, backends, backends.length > 0 ? undefined : (unusable ?? whyNobody(pool)));
+  }
+
+  #fail(error: unknown): void {
+    const pool = this.#share?.pool;
+    // Hosts that a file has told are better than none.
+    if (this.#ended || (pool !== undefined && pool.pickable.length > 0)) return;
+    this.#inform(pool, [], error);
+  }
+
+  #inform(pool: LivePool | undefined, backends: readonly Backend[], error: unknown): void {
+    const { text: target } = this.#target;
+    this.#tell({
+      resolution: pool && {
+        ...{ target: this.#target, settings: this.#settings, pool, backends },
+        pickable: pool.pickable,
+      },
+      failure: error === undefined ? undefined : `${target}: ${(error as Error).message}`,
+    });
+  }
+}
+
+function closed(): DiscoveryError {
+  return new DiscoveryError(
+    "CLOSED",
+    "the hosts are not followed any longer: the Discovery was closed, or the resolver was taken back",
+  );
+}
+
+/** What a pick of a pool without hosts throws. */
+function whyNobody(pool: LivePool): unknown {
+  try {
+    pool.pick();
+    return new DiscoveryError("NO_HOST_FOUND", "there is no host");
+  } catch (error) {
+    return error;
+  }
+}

@@ -1,0 +1,128 @@
+import { connectivityState, experimental, Metadata, status } from "@grpc/grpc-js";
+import type { HostUse } from "../../find/live/host-use.ts";
+import { outcomeOfError } from "../../find/live/outcome.ts";
+import type { Host } from "../../model/host.ts";
+import type { Resolution } from "./balancer-config.ts";
+import type { Connection } from "./connection.ts";
+
+/** Picks hosts by the pool, among those that are connected, and tells the pool how the calls end. */
+export class HostPicker implements experimental.Picker {
+  readonly #resolution: Resolution;
+  readonly #connections: ReadonlyMap<string, Connection>;
+  readonly #lastError: string;
+
+  /** What the pool picks from, and who of them is not connected. */
+  #pickable: readonly Host[] | undefined;
+  #blocked: readonly Host[] = [];
+
+  /** @param lastError of those who tried to connect */
+  constructor(
+    resolution: Resolution,
+    connections: ReadonlyMap<string, Connection>,
+    lastError: string,
+  ) {
+    this.#resolution = resolution;
+    this.#connections = connections;
+    this.#lastError = lastError;
+  }
+
+  /** How things stand, for the channel. */
+  get state(): connectivityState {
+    this.#look();
+    const { length } = this.#pickable ?? [];
+    if (this.#blocked.length < length) return connectivityState.READY;
+    return this.#awaited ? connectivityState.CONNECTING : connectivityState.TRANSIENT_FAILURE;
+  }
+
+  pick(args: experimental.PickArgs): experimental.PickResult {
+    const { pool, settings, target } = this.#resolution;
+    this.#look();
+    try {
+      if (this.#blocked.length > 0 && this.#blocked.length === this.#pickable?.length) {
+        return this.#awaited ? queued : unavailable(this.reason);
+      }
+      const key = settings.key?.(args.metadata);
+      const exclude = this.#blocked.length === 0 ? undefined : this.#blocked;
+      const host = pool.pick({ key, exclude });
+      const connection = this.#connections.get(host.uuid);
+      if (connection === undefined) return queued;
+      if (settings.credentials) addCredentials(args.metadata, host);
+      return this.#counted(host, connection.pick(args));
+    } catch (error) {
+      return unavailable(`${target.text}: ${(error as Error).message}`);
+    }
+  }
+
+  /** Why nobody can be called though there are hosts. */
+  get reason(): string {
+    const { target } = this.#resolution;
+    const count = this.#pickable?.length ?? 0;
+    return `${target.text}: no connection to any of ${count} hosts; the last error: ${this.#lastError}`;
+  }
+
+  /** Looks again when the pool has chosen others. */
+  #look(): void {
+    const { pickable } = this.#resolution.pool;
+    if (pickable === this.#pickable) return;
+    this.#pickable = pickable;
+    this.#blocked = pickable.filter(({ uuid }) => !this.#isReady(uuid));
+  }
+
+  #isReady(uuid: string): boolean {
+    return this.#connections.get(uuid)?.state === connectivityState.READY;
+  }
+
+  /** Whether there is somebody to wait for. Of those that cannot be reached each has had a try. */
+  get #awaited(): boolean {
+    const { pickable, pool } = this.#resolution;
+    const ejected = new Set(pool.ejected);
+    return this.#blocked.some((host) => {
+      if (ejected.has(host)) return false;
+      const state = this.#connections.get(host.uuid)?.state;
+      // Connections to hosts that have just come are about to be made.
+      if (state === undefined) return this.#pickable !== pickable;
+      return state !== connectivityState.TRANSIENT_FAILURE;
+    });
+  }
+
+  /** The use begins with the call, as not every pick ends in one. */
+  #counted(host: Host, picked: experimental.PickResult): experimental.PickResult {
+    if (picked.pickResultType !== experimental.PickResultType.COMPLETE) return picked;
+    let use: HostUse | undefined;
+    return {
+      ...picked,
+      onCallStarted: () => {
+        use = this.#resolution.pool.beginOn(host);
+        picked.onCallStarted?.();
+      },
+      onCallEnded: (code, details, metadata) => {
+        use?.end(outcomeOfError({ code, details }));
+        picked.onCallEnded?.(code, details, metadata);
+      },
+    };
+  }
+}
+
+const queued: experimental.PickResult = {
+  pickResultType: experimental.PickResultType.QUEUE,
+  subchannel: null,
+  status: null,
+  onCallStarted: null,
+  onCallEnded: null,
+};
+
+function unavailable(details: string): experimental.PickResult {
+  return {
+    pickResultType: experimental.PickResultType.TRANSIENT_FAILURE,
+    subchannel: null,
+    status: { code: status.UNAVAILABLE, details, metadata: new Metadata() },
+    onCallStarted: null,
+    onCallEnded: null,
+  };
+}
+
+/** The metadata is of this one attempt, so that nobody else's credentials are in the next one. */
+function addCredentials(metadata: Metadata, { user, password }: Host): void {
+  if ((user === "" && password === "") || metadata.get("authorization").length > 0) return;
+  metadata.set("authorization", `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`);
+}
