@@ -29,8 +29,14 @@ export interface GrpcServer extends AsyncDisposable {
   readonly server: grpc.Server;
   readonly port: number;
 
+  /** What it answers with. */
+  readonly name: string;
+
   /** How many calls have come. */
   readonly calls: number;
+
+  /** Whom they came from: each connection is another one. */
+  readonly peers: ReadonlySet<string>;
 
   /** What it does from now on; at first it answers with its name. */
   behave(behaviour: Behaviour): void;
@@ -42,13 +48,22 @@ export interface GrpcServer extends AsyncDisposable {
 /** A server that is not bound yet. */
 export function grpcServer(name: string): {
   readonly server: grpc.Server;
-  readonly state: { calls: number; behaviour: Behaviour; streams: Set<() => void> };
+  readonly state: {
+    calls: number;
+    peers: Set<string>;
+    behaviour: Behaviour;
+    streams: Set<() => void>;
+  };
 } {
   const server = new grpc.Server();
-  const state = { calls: 0, behaviour: (() => name) as Behaviour, streams: new Set<() => void>() };
+  const state = {
+    ...{ calls: 0, peers: new Set<string>(), streams: new Set<() => void>() },
+    behaviour: (() => name) as Behaviour,
+  };
   server.addService(definition, {
     who: (call: grpc.ServerUnaryCall<string, string>, answer: grpc.sendUnaryData<string>) => {
       state.calls += 1;
+      state.peers.add(call.getPeer());
       void (async () => {
         const result = await state.behaviour(call);
         if (typeof result === "string") answer(null, result);
@@ -71,13 +86,15 @@ export async function startGrpcServer(
   {
     port = 0,
     credentials = grpc.ServerCredentials.createInsecure(),
-  }: { readonly port?: number; readonly credentials?: grpc.ServerCredentials } = {},
+  }: {
+    readonly port?: number | undefined;
+    readonly credentials?: grpc.ServerCredentials | undefined;
+  } = {},
 ): Promise<GrpcServer> {
   const { server, state } = grpcServer(name);
   const bound = await promisify(server.bindAsync.bind(server))(`127.0.0.1:${port}`, credentials);
   return {
-    server,
-    port: bound ?? 0,
+    ...{ name, server, port: bound ?? 0, peers: state.peers },
     get calls() {
       return state.calls;
     },

@@ -59,6 +59,9 @@ export function weightedEndpoints(backends: readonly Backend[]): experimental.En
   const scale = Math.min(1, (backends.length * mostRepeats) / sum) / least;
   return backends.flatMap((backend) => {
     const endpoint = endpointOf(backend);
-    return Array.from({ length: Math.max(1, Math.round(backend.host.weight * scale)) }, () => endpoint);
+    return Array.from(
+      { length: Math.max(1, Math.round(backend.host.weight * scale)) },
+      () => endpoint,
+    );
   });
 }

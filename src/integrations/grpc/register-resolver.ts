@@ -29,7 +29,10 @@ export function registerEtcdResolver(
   const settings = checkResolverOptions(options);
   const { scheme } = settings;
   if (registered.has(scheme)) {
-    refuse("scheme", `"${scheme}" is registered already; take that back first, or give another one`);
+    refuse(
+      "scheme",
+      `"${scheme}" is registered already; take that back first, or give another one`,
+    );
   }
   const pools = new Pools(discovery, settings);
   registerBalancer();
@@ -49,8 +52,12 @@ export function registerEtcdResolver(
 /** Throws `INVALID_ARGUMENT`. */
 export function assertDiscovery(discovery: Discovery | undefined): void {
   const given: unknown = discovery;
-  if (given === undefined || typeof (given as Partial<Discovery> | null)?.live === "function") return;
-  refuse("discovery", `must be a Discovery, or undefined for the default one, not ${kindOf(given)}`);
+  if (given === undefined || typeof (given as Partial<Discovery> | null)?.live === "function")
+    return;
+  refuse(
+    "discovery",
+    `must be a Discovery, or undefined for the default one, not ${kindOf(given)}`,
+  );
 }
 
 function takenBack(scheme: string): ResolverClass {

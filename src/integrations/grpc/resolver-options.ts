@@ -1,6 +1,6 @@
 import type { Metadata } from "@grpc/grpc-js";
 import { optionalMilliseconds, optionsBag } from "../../arguments.ts";
-import type { LiveOptions } from "../../find/live/live-options.ts";
+import { checkLiveOptions, type LiveOptions } from "../../find/live/live-options.ts";
 import { weighted } from "../../find/live/weighted.ts";
 import { readBoolean } from "../../model/option-values.ts";
 import { kindOf, refuse, shown } from "../../model/refuse.ts";
@@ -57,7 +57,7 @@ export interface ResolverSettings {
 /** Schemes of gRPC itself. */
 const taken = ["dns", "http", "https", "ipv4", "ipv6", "unix", "xds"];
 
-/** Throws `INVALID_ARGUMENT`, naming the field. What is of the pools is checked when one is made. */
+/** Throws `INVALID_ARGUMENT`, naming the field. */
 export function checkResolverOptions(options: EtcdResolverOptions | undefined): ResolverSettings {
   const bag = optionsBag(options, {
     ...{ scheme: true, port: true, private: true, credentials: true, key: true, waitMs: true },
@@ -67,7 +67,10 @@ export function checkResolverOptions(options: EtcdResolverOptions | undefined): 
   const { scheme = "etcd", port = "grpc", key } = bag;
   const { shard, metadata, prefer, maxStaleMs, ejection, suspects, snapshotFolder } = bag;
   if (typeof scheme !== "string" || !/^[a-z][a-z0-9+.-]*$/.test(scheme) || taken.includes(scheme)) {
-    refuse("scheme", `must be one of your own in small letters, such as "etcd", not ${shown(scheme)}`);
+    refuse(
+      "scheme",
+      `must be one of your own in small letters, such as "etcd", not ${shown(scheme)}`,
+    );
   }
   if (typeof port !== "string" || port === "") {
     refuse("port", `must be the name of a port, such as "grpc", not ${shown(port)}`);
@@ -75,18 +78,23 @@ export function checkResolverOptions(options: EtcdResolverOptions | undefined): 
   if (key !== undefined && typeof key !== "function") {
     refuse("key", `must be a function that is given the metadata of a call, not ${kindOf(key)}`);
   }
-  if (snapshotFolder !== undefined && (typeof snapshotFolder !== "string" || snapshotFolder === "")) {
+  if (
+    snapshotFolder !== undefined &&
+    (typeof snapshotFolder !== "string" || snapshotFolder === "")
+  ) {
     refuse("snapshotFolder", `must be the name of a folder, not ${shown(snapshotFolder)}`);
   }
+  const live = {
+    ...{ shard, metadata, prefer, maxStaleMs, ejection, suspects },
+    strategy: bag.strategy ?? weighted(),
+    subset: bag.subset ?? 100,
+  };
+  // Now, and not in a call that is made some day.
+  checkLiveOptions(live, Math.random);
   return {
-    ...{ scheme, port, key, snapshotFolder },
+    ...{ scheme, port, key, snapshotFolder, live },
     private: readBoolean("private", bag.private, false),
     credentials: readBoolean("credentials", bag.credentials, false),
     waitMs: optionalMilliseconds("waitMs", bag.waitMs, 0) ?? 5_000,
-    live: {
-      ...{ shard, metadata, prefer, maxStaleMs, ejection, suspects },
-      strategy: bag.strategy ?? weighted(),
-      subset: bag.subset ?? 100,
-    },
   };
 }

@@ -1,0 +1,92 @@
+import { ServerCredentials } from "@grpc/grpc-js";
+import {
+  optionalMilliseconds,
+  optionalSignal,
+  optionsBag,
+  type WaitOptions,
+} from "../../arguments.ts";
+import { type HostOptions, prepareHost } from "../../model/host-options.ts";
+import { kindOf, refuse, shown } from "../../model/refuse.ts";
+
+/** How a server is bound and registered. */
+export interface RegisterServerOptions {
+  /** Where it listens, as `bindAsync` takes it. Default: `0.0.0.0:0`, a port that the system picks. */
+  readonly address?: string | undefined;
+
+  /** Default: `ServerCredentials.createInsecure()`. */
+  readonly credentials?: ServerCredentials | undefined;
+
+  /** What its port is called among those of the host. Default: `grpc`. */
+  readonly port?: string | undefined;
+
+  /** All else that the host says of itself. A port of that name given here is kept: it is what clients see of a server behind something else. */
+  readonly host?: HostOptions | undefined;
+
+  /** Ends the registration, and not the server: the same as `registration.unregister()`. Before it is bound, rejects. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How a server leaves. */
+export interface LeaveOptions extends WaitOptions {
+  /** How long it stays listed as draining, in milliseconds: gives clients time to see it. Default: 5,000. */
+  readonly delayMs?: number | undefined;
+
+  /** How long calls that are under way may take to end after that, in milliseconds; then they are broken off. Default: 10,000. */
+  readonly graceMs?: number | undefined;
+}
+
+export interface ServerSettings {
+  readonly address: string;
+  readonly credentials: ServerCredentials;
+  readonly host: (boundPort: number) => HostOptions;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Throws `INVALID_ARGUMENT`, naming the field, also for what registering would refuse later. */
+export function checkServerOptions(
+  service: string,
+  options: RegisterServerOptions | undefined,
+): ServerSettings {
+  const bag = optionsBag(options, {
+    ...{ address: true, credentials: true, port: true, host: true, signal: true },
+  });
+  const { address = "0.0.0.0:0", port = "grpc", host = {} } = bag;
+  const { credentials = ServerCredentials.createInsecure() } = bag;
+  if (typeof address !== "string" || address === "") {
+    refuse("address", `must be one such as "0.0.0.0:50051", not ${shown(address)}`);
+  }
+  if (typeof port !== "string") refuse("port", `must be the name of a port, not ${shown(port)}`);
+  if (!(credentials instanceof ServerCredentials)) {
+    refuse("credentials", `must be ServerCredentials of @grpc/grpc-js, not ${kindOf(credentials)}`);
+  }
+  const withPort = (boundPort: number): HostOptions => hostOf(host, port, boundPort);
+  prepareHost(service, withPort(1));
+  return { address, credentials, host: withPort, signal: optionalSignal(bag.signal) };
+}
+
+/** Both faces of a public host have the port, and the one of a private host. */
+function hostOf(host: HostOptions, name: string, boundPort: number): HostOptions {
+  if (typeof host !== "object" || host === null) return host;
+  const bound = { [name]: boundPort };
+  const ports = { ...bound, ...host.ports };
+  const { privatePorts } = host;
+  if (privatePorts !== undefined)
+    return { ...host, ports, privatePorts: { ...bound, ...privatePorts } };
+  return host.public === true
+    ? { ...host, ports, privatePorts: { ...ports, ...bound } }
+    : { ...host, ports };
+}
+
+/** Throws `INVALID_ARGUMENT`, naming the field. */
+export function checkLeaveOptions(options: LeaveOptions | undefined): {
+  readonly delayMs: number;
+  readonly graceMs: number;
+  readonly signal: AbortSignal | undefined;
+} {
+  const bag = optionsBag(options, { delayMs: true, graceMs: true, signal: true });
+  return {
+    delayMs: optionalMilliseconds("delayMs", bag.delayMs, 0) ?? 5_000,
+    graceMs: optionalMilliseconds("graceMs", bag.graceMs, 0) ?? 10_000,
+    signal: optionalSignal(bag.signal),
+  };
+}

@@ -1,0 +1,69 @@
+import type { ServerCredentials } from "@grpc/grpc-js";
+import { afterEach } from "vitest";
+import {
+  type EtcdResolverOptions,
+  registerEtcdResolver,
+} from "../../../../src/integrations/grpc/index.ts";
+import { Discovery, type HostOptions, type Registration } from "../../../../src/index.ts";
+import { memoryStore } from "../../../../src/testing/index.ts";
+import { type GrpcServer, startGrpcServer } from "../../../support/grpc-service.ts";
+
+/** A server that is a host of the service. */
+export interface Host extends GrpcServer {
+  readonly registration: Registration;
+}
+
+/** Servers of gRPC, registered on a store in this process, and targets that name their service. */
+export interface GrpcStage {
+  readonly discovery: Discovery;
+
+  /** Takes the resolver back. */
+  readonly undo: () => void;
+
+  /** Starts servers of the service `api` by these names, and registers them. */
+  serve(...names: readonly string[]): Promise<Host[]>;
+
+  /** Starts one that says more of itself. */
+  serveOne(
+    name: string,
+    options?: Omit<HostOptions, "ports"> & {
+      readonly credentials?: ServerCredentials;
+      readonly portName?: string;
+      readonly port?: number;
+    },
+  ): Promise<Host>;
+}
+
+const stages: (() => Promise<void>)[] = [];
+
+afterEach(async () => {
+  for (const close of stages.splice(0)) await close();
+});
+
+export function grpcStage(options?: EtcdResolverOptions): GrpcStage {
+  const discovery = new Discovery({ store: memoryStore() });
+  const undo = registerEtcdResolver(discovery, options);
+  const servers: GrpcServer[] = [];
+  stages.push(async () => {
+    undo();
+    await discovery.close();
+    for (const server of servers) await server[Symbol.asyncDispose]();
+  });
+  const stage: GrpcStage = {
+    discovery,
+    undo,
+    serve: (...names) => Promise.all(names.map((name) => stage.serveOne(name))),
+    async serveOne(name, { credentials, port, portName = "grpc", ...host } = {}) {
+      const server = await startGrpcServer(name, { credentials, port });
+      servers.push(server);
+      const registration = discovery.register("api", {
+        hostname: "127.0.0.1",
+        ports: { [portName]: server.port },
+        ...host,
+      });
+      await registration.waitRegistration();
+      return Object.defineProperty(server, "registration", { value: registration }) as Host;
+    },
+  };
+  return stage;
+}
