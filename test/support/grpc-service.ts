@@ -46,7 +46,10 @@ export interface GrpcServer extends AsyncDisposable {
 }
 
 /** A server that is not bound yet. */
-export function grpcServer(name: string): {
+export function grpcServer(
+  name: string,
+  options: grpc.ServerOptions = {},
+): {
   readonly server: grpc.Server;
   readonly state: {
     calls: number;
@@ -55,7 +58,7 @@ export function grpcServer(name: string): {
     streams: Set<() => void>;
   };
 } {
-  const server = new grpc.Server();
+  const server = new grpc.Server(options);
   const state = {
     ...{ calls: 0, peers: new Set<string>(), streams: new Set<() => void>() },
     behaviour: (() => name) as Behaviour,
@@ -86,12 +89,14 @@ export async function startGrpcServer(
   {
     port = 0,
     credentials = grpc.ServerCredentials.createInsecure(),
+    options,
   }: {
     readonly port?: number | undefined;
     readonly credentials?: grpc.ServerCredentials | undefined;
+    readonly options?: grpc.ServerOptions | undefined;
   } = {},
 ): Promise<GrpcServer> {
-  const { server, state } = grpcServer(name);
+  const { server, state } = grpcServer(name, options);
   const bound = await promisify(server.bindAsync.bind(server))(`127.0.0.1:${port}`, credentials);
   return {
     ...{ name, server, port: bound ?? 0, peers: state.peers },
@@ -160,4 +165,17 @@ export async function tallyOf(client: WhoClient, calls: number): Promise<Record<
     tally[name] = (tally[name] ?? 0) + 1;
   }
   return tally;
+}
+
+/** What a call fails with; if it does not, that is the failure. */
+export async function failureOf(
+  call: Promise<unknown>,
+): Promise<{ readonly code: number; readonly details: string }> {
+  let answer: unknown;
+  try {
+    answer = await call;
+  } catch (error) {
+    return error as grpc.ServiceError;
+  }
+  throw new Error(`the call did not fail, but was answered with ${String(answer)}`);
 }

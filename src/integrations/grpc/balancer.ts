@@ -22,8 +22,10 @@ export function registerBalancer(): void {
 class Balancer implements experimental.LoadBalancer {
   readonly #helper: experimental.ChannelControlHelper;
   readonly #connections = new Map<string, Connection>();
+
+  /** It outlasts the connections, as a host that was left alone for a while is no new one. */
+  readonly #failed = new Map<string, string>();
   #resolution: Resolution | undefined;
-  #lastError = "none was tried";
 
   /** While connections are made and closed, of which each would tell of itself. */
   #paused = false;
@@ -92,25 +94,33 @@ class Balancer implements experimental.LoadBalancer {
     }
     // After the new ones have begun, as some may go to the same address.
     for (const connection of old) connection.close();
+    const known = new Set(
+      [...resolution.pool.hosts, ...resolution.pool.suspects].map(({ uuid }) => uuid),
+    );
+    for (const uuid of this.#failed.keys()) if (!known.has(uuid)) this.#failed.delete(uuid);
   }
 
   #changed(): void {
     if (this.#paused) return;
     this.#paused = true;
-    for (const connection of this.#connections.values()) connection.keepUp();
+    for (const [uuid, connection] of this.#connections) {
+      connection.keepUp();
+      if (connection.state === connectivityState.READY) this.#failed.delete(uuid);
+    }
     this.#paused = false;
     this.#tell();
   }
 
   /** The pool is to look for others, which also covers a subset of hosts of which none can be reached. */
   #unreachable({ host }: Backend, reason: string): void {
-    this.#lastError = reason;
+    this.#failed.delete(host.uuid);
+    this.#failed.set(host.uuid, reason);
     this.#resolution?.pool.beginOn(host)?.end("unreachable");
   }
 
   #tell(): void {
     if (this.#resolution === undefined) return;
-    const picker = new HostPicker(this.#resolution, this.#connections, this.#lastError);
+    const picker = new HostPicker(this.#resolution, this.#connections, this.#failed);
     const { state } = picker;
     const failed = state === connectivityState.TRANSIENT_FAILURE;
     this.#helper.updateState(state, picker, failed ? picker.reason : null);

@@ -3,7 +3,7 @@ import { DiscoveryError } from "../../errors.ts";
 import type { LivePool } from "../../find/live/live-pool.ts";
 import { type Backend, backendsOf } from "./backends.ts";
 import type { Resolution } from "./balancer-config.ts";
-import type { Pools, PoolShare } from "./pools.ts";
+import type { Pools } from "./pools.ts";
 import type { ResolverSettings } from "./resolver-options.ts";
 import type { Target } from "./target.ts";
 
@@ -27,7 +27,7 @@ export class Following {
   readonly #tell: (news: News) => void;
   readonly #waiting = new AbortController();
   readonly #undo: (() => void)[] = [];
-  #share: PoolShare | undefined;
+  #pool: LivePool | undefined;
   #ended = false;
 
   constructor(
@@ -40,8 +40,8 @@ export class Following {
     this.#settings = settings;
     this.#tell = tell;
     try {
-      this.#share = pools.share(target);
-      this.#follow(this.#share.pool);
+      this.#pool = pools.open(target);
+      this.#follow(this.#pool);
     } catch (error) {
       queueMicrotask(() => this.#fail(error));
     }
@@ -52,7 +52,7 @@ export class Following {
     this.#ended = true;
     this.#waiting.abort();
     for (const undo of this.#undo) undo();
-    this.#share?.release();
+    void this.#pool?.close();
   }
 
   #follow(pool: LivePool): void {
@@ -61,7 +61,7 @@ export class Following {
       pool.on("closed", () => this.#inform(pool, [], closed())),
       systemClock.setTimeout(() => this.#giveUp(), this.#settings.waitMs),
     );
-    // The events alone would not do: a pool that others use may have told everything already.
+    // No event tells that etcd refuses.
     pool.waitReady({ signal: this.#waiting.signal }).then(
       () => this.#tellHosts(pool),
       (error: unknown) => this.#fail(error),
@@ -84,7 +84,7 @@ export class Following {
   }
 
   #fail(error: unknown): void {
-    const pool = this.#share?.pool;
+    const pool = this.#pool;
     // Hosts that a file has told are better than none.
     if (this.#ended || (pool !== undefined && pool.pickable.length > 0)) return;
     this.#inform(pool, [], error);

@@ -5,25 +5,28 @@ import type { Host } from "../../model/host.ts";
 import type { Resolution } from "./balancer-config.ts";
 import type { Connection } from "./connection.ts";
 
+/** Why hosts could not be reached, by their uuids, the latest last. Those that were reached since are not among them. */
+export type FailedHosts = ReadonlyMap<string, string>;
+
 /** Picks hosts by the pool, among those that are connected, and tells the pool how the calls end. */
 export class HostPicker implements experimental.Picker {
   readonly #resolution: Resolution;
   readonly #connections: ReadonlyMap<string, Connection>;
-  readonly #lastError: string;
+  readonly #failed: FailedHosts;
 
   /** What the pool picks from, and who of them is not connected. */
   #pickable: readonly Host[] | undefined;
   #blocked: readonly Host[] = [];
 
-  /** @param lastError of those who tried to connect */
+  /** @param failed to whom no connection could be made, and why */
   constructor(
     resolution: Resolution,
     connections: ReadonlyMap<string, Connection>,
-    lastError: string,
+    failed: FailedHosts,
   ) {
     this.#resolution = resolution;
     this.#connections = connections;
-    this.#lastError = lastError;
+    this.#failed = failed;
   }
 
   /** How things stand, for the channel. */
@@ -57,7 +60,8 @@ export class HostPicker implements experimental.Picker {
   get reason(): string {
     const { target } = this.#resolution;
     const count = this.#pickable?.length ?? 0;
-    return `${target.text}: no connection to any of ${count} hosts; the last error: ${this.#lastError}`;
+    const last = [...this.#failed.values()].at(-1) ?? "none was tried";
+    return `${target.text}: no connection to any of ${count} hosts; the last error: ${last}`;
   }
 
   /** Looks again when the pool has chosen others. */
@@ -74,14 +78,11 @@ export class HostPicker implements experimental.Picker {
 
   /** Whether there is somebody to wait for. Of those that cannot be reached each has had a try. */
   get #awaited(): boolean {
-    const { pickable, pool } = this.#resolution;
-    const ejected = new Set(pool.ejected);
-    return this.#blocked.some((host) => {
-      if (ejected.has(host)) return false;
-      const state = this.#connections.get(host.uuid)?.state;
+    const { pickable } = this.#resolution;
+    return this.#blocked.some(({ uuid }) => {
+      if (this.#failed.has(uuid)) return false;
       // Connections to hosts that have just come are about to be made.
-      if (state === undefined) return this.#pickable !== pickable;
-      return state !== connectivityState.TRANSIENT_FAILURE;
+      return this.#connections.has(uuid) || this.#pickable !== pickable;
     });
   }
 

@@ -38,14 +38,14 @@ async function bindAndRegister(
   discovery: Discovery,
   service: string,
   server: Server,
-  { address, credentials, host, signal }: ReturnType<typeof checkServerOptions>,
+  { address, credentials, host, leaving, signal }: ReturnType<typeof checkServerOptions>,
 ): Promise<RegisteredServer> {
   signal?.throwIfAborted();
   const port = await bind(server, address, credentials);
   try {
     signal?.throwIfAborted();
     const registration = discovery.register(service, host(port), { signal });
-    return new RegisteredServer(server, registration, port);
+    return new RegisteredServer(server, registration, port, leaving);
   } catch (error) {
     server.forceShutdown();
     throw error;

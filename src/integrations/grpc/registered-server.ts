@@ -4,7 +4,7 @@ import { systemClock } from "../../async/clock.ts";
 import { closeOn } from "../../close-on.ts";
 import { refuse } from "../../model/refuse.ts";
 import type { Registration } from "../../register/registration.ts";
-import { checkLeaveOptions, type LeaveOptions } from "./server-options.ts";
+import { checkLeaveOptions, type LeaveOptions, type LeaveSettings } from "./server-options.ts";
 
 /** A server that serves, and that is registered as a host of a service. */
 export class RegisteredServer implements AsyncDisposable {
@@ -14,11 +14,13 @@ export class RegisteredServer implements AsyncDisposable {
   /** The port that it is bound to. */
   readonly port: number;
   readonly #server: Server;
+  readonly #settings: LeaveSettings;
   #leaving: Promise<void> | undefined;
 
   /** @internal */
-  constructor(server: Server, registration: Registration, port: number) {
+  constructor(server: Server, registration: Registration, port: number, leaving: LeaveSettings) {
     this.#server = server;
+    this.#settings = leaving;
     this.registration = registration;
     this.port = port;
   }
@@ -32,7 +34,7 @@ export class RegisteredServer implements AsyncDisposable {
    * calls that are under way, and rejects with the signal's reason. Throws `INVALID_ARGUMENT`.
    */
   leave(options?: LeaveOptions | undefined): Promise<void> {
-    const settings = checkLeaveOptions(options);
+    const settings = checkLeaveOptions(options, this.#settings);
     this.#leaving ??= this.#leave(settings);
     return abortable(this.#leaving, settings.signal);
   }

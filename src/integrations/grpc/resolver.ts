@@ -5,6 +5,7 @@ import { Following, type News } from "./following.ts";
 import type { Pools } from "./pools.ts";
 import type { ResolverSettings } from "./resolver-options.ts";
 import { type ChannelConfig, channelConfig } from "./service-config.ts";
+import { refuse } from "../../model/refuse.ts";
 import { parseTarget } from "./target.ts";
 
 /** What gRPC makes the resolvers of a scheme from; it does not export the type itself. */
@@ -24,6 +25,12 @@ export function resolverClass(pools: Pools, settings: ResolverSettings): Resolve
     ) {
       const target = parseTarget(uri, settings);
       const config = channelConfig(options);
+      if (!config.own && settings.credentials) {
+        refuse(
+          "credentials",
+          "are sent by the balancing of etcd-discovery alone: leave loadBalancingConfig out of grpc.service_config",
+        );
+      }
       super(() => {
         const channel = new Channel(listener, config);
         return new Following(pools, target, settings, (news) => channel.inform(news));

@@ -8,8 +8,8 @@ import {
 import { type HostOptions, prepareHost } from "../../model/host-options.ts";
 import { kindOf, refuse, shown } from "../../model/refuse.ts";
 
-/** How a server is bound and registered. */
-export interface RegisterServerOptions {
+/** How a server is bound and registered, and how it leaves unless `leave()` is told otherwise. */
+export interface RegisterServerOptions extends Omit<LeaveOptions, "signal"> {
   /** Where it listens, as `bindAsync` takes it. Default: `0.0.0.0:0`, a port that the system picks. */
   readonly address?: string | undefined;
 
@@ -40,7 +40,11 @@ export interface ServerSettings {
   readonly credentials: ServerCredentials;
   readonly host: (boundPort: number) => HostOptions;
   readonly signal: AbortSignal | undefined;
+  readonly leaving: LeaveSettings;
 }
+
+/** How a server leaves. */
+export type LeaveSettings = Readonly<Record<"delayMs" | "graceMs", number>>;
 
 /** Throws `INVALID_ARGUMENT`, naming the field, also for what registering would refuse later. */
 export function checkServerOptions(
@@ -49,6 +53,7 @@ export function checkServerOptions(
 ): ServerSettings {
   const bag = optionsBag(options, {
     ...{ address: true, credentials: true, port: true, host: true, signal: true },
+    ...{ delayMs: true, graceMs: true },
   });
   const { address = "0.0.0.0:0", port = "grpc", host = {} } = bag;
   const { credentials = ServerCredentials.createInsecure() } = bag;
@@ -61,7 +66,8 @@ export function checkServerOptions(
   }
   const withPort = (boundPort: number): HostOptions => hostOf(host, port, boundPort);
   prepareHost(service, withPort(1));
-  return { address, credentials, host: withPort, signal: optionalSignal(bag.signal) };
+  const leaving = leaveSettings(bag, { delayMs: 5_000, graceMs: 10_000 });
+  return { address, credentials, host: withPort, signal: optionalSignal(bag.signal), leaving };
 }
 
 /** Both faces of a public host have the port, and the one of a private host. */
@@ -78,15 +84,20 @@ function hostOf(host: HostOptions, name: string, boundPort: number): HostOptions
 }
 
 /** Throws `INVALID_ARGUMENT`, naming the field. */
-export function checkLeaveOptions(options: LeaveOptions | undefined): {
-  readonly delayMs: number;
-  readonly graceMs: number;
-  readonly signal: AbortSignal | undefined;
-} {
+export function checkLeaveOptions(
+  options: LeaveOptions | undefined,
+  otherwise: LeaveSettings,
+): LeaveSettings & { readonly signal: AbortSignal | undefined } {
   const bag = optionsBag(options, { delayMs: true, graceMs: true, signal: true });
+  return { ...leaveSettings(bag, otherwise), signal: optionalSignal(bag.signal) };
+}
+
+function leaveSettings(
+  { delayMs, graceMs }: Omit<LeaveOptions, "signal">,
+  otherwise: LeaveSettings,
+): LeaveSettings {
   return {
-    delayMs: optionalMilliseconds("delayMs", bag.delayMs, 0) ?? 5_000,
-    graceMs: optionalMilliseconds("graceMs", bag.graceMs, 0) ?? 10_000,
-    signal: optionalSignal(bag.signal),
+    delayMs: optionalMilliseconds("delayMs", delayMs, 0) ?? otherwise.delayMs,
+    graceMs: optionalMilliseconds("graceMs", graceMs, 0) ?? otherwise.graceMs,
   };
 }

@@ -1,4 +1,4 @@
-import type { ServerCredentials } from "@grpc/grpc-js";
+import type { ServerCredentials, ServerOptions } from "@grpc/grpc-js";
 import { afterEach } from "vitest";
 import {
   type EtcdResolverOptions,
@@ -28,6 +28,7 @@ export interface GrpcStage {
     name: string,
     options?: Omit<HostOptions, "ports"> & {
       readonly credentials?: ServerCredentials;
+      readonly serverOptions?: ServerOptions;
       readonly portName?: string;
       readonly port?: number;
     },
@@ -53,8 +54,11 @@ export function grpcStage(options?: EtcdResolverOptions): GrpcStage {
     discovery,
     undo,
     serve: (...names) => Promise.all(names.map((name) => stage.serveOne(name))),
-    async serveOne(name, { credentials, port, portName = "grpc", ...host } = {}) {
-      const server = await startGrpcServer(name, { credentials, port });
+    async serveOne(
+      name,
+      { credentials, port, portName = "grpc", serverOptions: options, ...host } = {},
+    ) {
+      const server = await startGrpcServer(name, { credentials, port, options });
       servers.push(server);
       const registration = discovery.register("api", {
         hostname: "127.0.0.1",

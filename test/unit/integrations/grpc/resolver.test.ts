@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { registerEtcdResolver } from "../../../../src/integrations/grpc/index.ts";
 import { consistentHash, Discovery } from "../../../../src/index.ts";
 import { eventually } from "../../../support/eventually.ts";
-import { tallyOf, whoClient } from "../../../support/grpc-service.ts";
+import { failureOf, tallyOf, whoClient } from "../../../support/grpc-service.ts";
 import { grpcStage } from "./grpc-stage.ts";
 
 const roundRobin = JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] });
@@ -66,7 +66,7 @@ test.each(balancings)(
   async (_name, options) => {
     const stage = grpcStage();
     using client = whoClient("etcd:///api", options);
-    const error = await failure(client.who());
+    const error = await failureOf(client.who());
     expect(error).toMatchObject({ code: status.UNAVAILABLE });
     expect(error.details).toContain('etcd:///api: no host of live pool "api" lives');
     const [one] = await stage.serve("one");
@@ -75,7 +75,7 @@ test.each(balancings)(
     // gRPC's pick_first stays with whom it has, whatever it is told, until the connection ends.
     one?.server.forceShutdown();
     await eventually(async () => {
-      expect((await failure(client.who())).details).toContain("no host");
+      expect((await failureOf(client.who())).details).toContain("no host");
     });
     await stage.serve("two");
     await eventually(async () => expect(await client.who()).toBe("two"));
@@ -192,8 +192,8 @@ test("targets name shard, port and face; options are what holds without", async 
   expect(await answers("etcd:///api?shard=d&private=true")).toBe("hidden");
   expect(await answers("inside:///api")).toBe("admin");
   expect(await answers("inside:///api?shard=d&port=grpc")).toBe("hidden");
-  expect((await failure(answers("etcd:///api?shard=c"))).details).toContain('has no port "grpc"');
-  expect((await failure(answers("etcd:///api?shard=x"))).details).toContain('none on shard "x"');
+  expect((await failureOf(answers("etcd:///api?shard=c"))).details).toContain('has no port "grpc"');
+  expect((await failureOf(answers("etcd:///api?shard=x"))).details).toContain('none on shard "x"');
   expect([admin.calls, hidden.calls]).toEqual([2, 2]);
   undo();
 });
@@ -239,7 +239,7 @@ test("a scheme is registered once, and can be taken back", async () => {
   stage.undo();
   stage.undo();
   expect(() => whoClient("etcd:///api")).toThrow("the resolver of etcd: targets was taken back");
-  expect((await failure(client.who())).details).toContain("the resolver was taken back");
+  expect((await failureOf(client.who())).details).toContain("the resolver was taken back");
   expect(stage.discovery.health().services).toEqual([]);
   registerEtcdResolver(stage.discovery)();
 });
@@ -255,10 +255,10 @@ test("when the discovery is closed nothing is followed, calls fail at once, and 
     stream.on("end", resolve);
   });
   await eventually(async () => {
-    expect((await failure(client.who())).details).toContain("the Discovery was closed");
+    expect((await failureOf(client.who())).details).toContain("the Discovery was closed");
   });
   using late = whoClient("etcd:///api");
-  const error = await failure(late.who());
+  const error = await failureOf(late.who());
   expect(error).toMatchObject({ code: status.UNAVAILABLE });
   expect(error.details).toContain("closed");
   one?.endStreams();
@@ -270,7 +270,7 @@ test("calls wait for etcd for a while, fail then, and go on when it answers", as
     waitMs: 100,
   });
   using client = whoClient("etcd:///api");
-  const error = await failure(client.who());
+  const error = await failureOf(client.who());
   expect(error).toMatchObject({ code: status.UNAVAILABLE });
   expect(error.details).toContain('etcd has not told the hosts of "api" within 100 ms');
   undo();
@@ -311,13 +311,3 @@ test("a strategy that minds keys gets them from the metadata", async () => {
     expect(answers.size).toBe(1);
   }
 });
-
-/** What a call fails with. */
-async function failure(call: Promise<unknown>): Promise<{ code: number; details: string }> {
-  try {
-    await call;
-  } catch (error) {
-    return error as { code: number; details: string };
-  }
-  throw new Error("the call did not fail");
-}
