@@ -127,6 +127,7 @@ export function whoClient(
   target: string,
   options: grpc.ChannelOptions = {},
   credentials: grpc.ChannelCredentials = grpc.credentials.createInsecure(),
+  callCredentials?: grpc.CallCredentials,
 ): WhoClient {
   const client = new grpc.Client(target, credentials, {
     "grpc.enable_http_proxy": 0,
@@ -143,7 +144,10 @@ export function whoClient(
           text,
           "?",
           metadata,
-          { deadline: Date.now() + deadlineMs },
+          {
+            deadline: Date.now() + deadlineMs,
+            ...(callCredentials && { credentials: callCredentials }),
+          },
           (error, answer) => {
             if (error !== null) reject(error);
             else resolve(answer ?? "");

@@ -1,8 +1,7 @@
 import { connectivityState, experimental, Metadata, status } from "@grpc/grpc-js";
-import type { HostUse } from "../../find/live/host-use.ts";
-import { outcomeOfError } from "../../find/live/outcome.ts";
 import type { Host } from "../../model/host.ts";
 import type { Resolution } from "./balancer-config.ts";
+import { CallUse } from "./call-use.ts";
 import type { Connection } from "./connection.ts";
 
 /** Why hosts could not be reached, by their uuids, the latest last. Those that were reached since are not among them. */
@@ -46,11 +45,14 @@ export class HostPicker implements experimental.Picker {
       }
       const key = settings.key?.(args.metadata);
       const exclude = this.#blocked.length === 0 ? undefined : this.#blocked;
-      const host = pool.pick({ key, exclude });
-      const connection = this.#connections.get(host.uuid);
-      if (connection === undefined) return queued;
-      if (settings.credentials) addCredentials(args.metadata, host);
-      return this.#counted(host, connection.pick(args));
+      const use = pool.begin({ key, exclude });
+      const picked = this.#connections.get(use.host.uuid)?.pick(args);
+      if (picked?.pickResultType !== experimental.PickResultType.COMPLETE) {
+        use.end("undecided");
+        return picked ?? queued;
+      }
+      if (settings.credentials) addCredentials(args.metadata, use.host);
+      return counted(picked, new CallUse(pool, use));
     } catch (error) {
       return unavailable(`${target.text}: ${(error as Error).message}`);
     }
@@ -85,23 +87,20 @@ export class HostPicker implements experimental.Picker {
       return this.#connections.has(uuid) || this.#pickable !== pickable;
     });
   }
+}
 
-  /** The use begins with the call, as not every pick ends in one. */
-  #counted(host: Host, picked: experimental.PickResult): experimental.PickResult {
-    if (picked.pickResultType !== experimental.PickResultType.COMPLETE) return picked;
-    let use: HostUse | undefined;
-    return {
-      ...picked,
-      onCallStarted: () => {
-        use = this.#resolution.pool.beginOn(host);
-        picked.onCallStarted?.();
-      },
-      onCallEnded: (code, details, metadata) => {
-        use?.end(outcomeOfError({ code, details }));
-        picked.onCallEnded?.(code, details, metadata);
-      },
-    };
-  }
+function counted(picked: experimental.PickResult, use: CallUse): experimental.PickResult {
+  return {
+    ...picked,
+    onCallStarted: () => {
+      use.started();
+      picked.onCallStarted?.();
+    },
+    onCallEnded: (code, details, metadata) => {
+      use.ended(code, details);
+      picked.onCallEnded?.(code, details, metadata);
+    },
+  };
 }
 
 const queued: experimental.PickResult = {

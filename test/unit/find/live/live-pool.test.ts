@@ -75,11 +75,15 @@ describe("what is known", () => {
     expect(code(() => stage.mirrors.live(service))).toBe("CLOSED");
   });
 
-  it("ends with the discovery", async () => {
+  it("ends with the discovery, and tells so once", async () => {
     const stage = liveStage();
     await stage.put("a");
     const pool = await stage.ready();
+    let told = 0;
+    pool.on("closed", () => (told += 1));
     stage.mirrors.close();
+    await pool.close();
+    expect(told).toBe(1);
     expect(code(() => pool.pick())).toBe("CLOSED");
     expect(pool.freshness.source).toBe("stale");
   });

@@ -266,3 +266,32 @@ it("a use that has ended is ended once, also after the pool", async () => {
   expect(pool.ejected).toEqual([]);
   expect(code(() => pool.begin())).toBe("CLOSED");
 });
+
+it("a use can begin on a host that was picked before, as long as it is of the pool", async () => {
+  const stage = liveStage();
+  await stage.put("a", "b", "c");
+  const pool = await stage.ready();
+  const [a, b] = pool.hosts;
+  if (a === undefined || b === undefined) throw new Error("there are no hosts");
+  expect(pool.beginOn(a)?.host).toBe(a);
+  putHost(stage.store, "a", { weight: 2 });
+  await stage.settle();
+  // As it is now, not as it was picked.
+  expect(pool.beginOn(a)?.host).toBe(pool.hosts[0]);
+  pool.beginOn(a)?.end("unreachable");
+  expect(ids(pool.ejected)).toEqual(["a"]);
+  await stage.unregister("c");
+  await stage.expire("b");
+  expect(pool.beginOn(b)).toBeUndefined();
+});
+
+it("a use can begin on a suspect, and end it", async () => {
+  const stage = liveStage();
+  await stage.put("a", "b", "c");
+  const pool = await stage.ready();
+  await stage.expire("a", "b", "c");
+  const [suspect] = pool.suspects;
+  if (suspect === undefined) throw new Error("there is no suspect");
+  pool.beginOn(suspect)?.end("unreachable");
+  expect(ids(pool.suspects)).toEqual(["b", "c"]);
+});

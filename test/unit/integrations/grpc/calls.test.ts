@@ -1,3 +1,4 @@
+import * as grpc from "@grpc/grpc-js";
 import { credentials, Metadata, ServerCredentials, status } from "@grpc/grpc-js";
 import { expect, test } from "vitest";
 import { makeCertificates } from "../../../support/certificates.ts";
@@ -67,6 +68,44 @@ test("a host that hangs is left alone once calls have run into their deadlines",
   expect(failures).toHaveLength(5);
   expect(failures[0]?.reason).toMatchObject({ code: status.DEADLINE_EXCEEDED });
   expect(Object.keys(await tallyOf(client, 30)).sort()).toEqual(["one", "two"]);
+});
+
+test("of calls made at once only one tries a host that has failed", async () => {
+  const stage = grpcStage({ ejection: { baseMs: 100 } });
+  const hosts = await stage.serve("one", "two", "bad");
+  using client = whoClient("etcd:///api");
+  await untilAllAnswer(client, 3);
+  const bad = who("bad", hosts);
+  bad.behave(() => ({ code: status.UNAVAILABLE, details: "on purpose" }));
+  const { calls } = bad;
+  await Promise.allSettled(Array.from({ length: 15 }, () => client.who()));
+  expect(bad.calls - calls).toBe(5);
+  // Neither answered nor failed, so that this one call decides.
+  bad.behave(() => new Promise(() => {}));
+  await eventually(async () => {
+    await Promise.race([
+      Promise.all(Array.from({ length: 30 }, () => client.who())),
+      new Promise((resolve) => setTimeout(resolve, 300)),
+    ]);
+    return bad.calls > calls + 5;
+  });
+  expect(bad.calls - calls).toBe(6);
+});
+
+test("with credentials that take their time calls are counted all the same", async () => {
+  const stage = grpcStage();
+  const hosts = await stage.serve("one", "two", "bad");
+  const slow = grpc.credentials.createFromMetadataGenerator((_params, callback) => {
+    setTimeout(() => callback(null, new Metadata()), 20);
+  });
+  const insecure = credentials.createInsecure();
+  using client = whoClient("etcd:///api", {}, insecure, slow);
+  await untilAllAnswer(client, 3);
+  const bad = who("bad", hosts);
+  bad.behave(() => ({ code: status.UNAVAILABLE, details: "on purpose" }));
+  const { calls } = bad;
+  for (let count = 0; count < 40; count += 1) await client.who().catch(() => {});
+  expect(bad.calls - calls).toBe(5);
 });
 
 test("a call that its caller gives up says nothing about the host", async () => {

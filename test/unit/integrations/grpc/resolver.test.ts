@@ -1,9 +1,11 @@
 import { experimental, Metadata, status } from "@grpc/grpc-js";
 import { expect, test } from "vitest";
 import { registerEtcdResolver } from "../../../../src/integrations/grpc/index.ts";
-import { consistentHash, Discovery } from "../../../../src/index.ts";
+import { consistentHash, Discovery, DiscoveryError } from "../../../../src/index.ts";
+import { memoryStore } from "../../../../src/testing/index.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { failureOf, tallyOf, whoClient } from "../../../support/grpc-service.ts";
+import { faultyStore } from "../../find/faulty-store.ts";
 import { grpcStage } from "./grpc-stage.ts";
 
 const roundRobin = JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] });
@@ -273,6 +275,20 @@ test("calls wait for etcd for a while, fail then, and go on when it answers", as
   const error = await failureOf(client.who());
   expect(error).toMatchObject({ code: status.UNAVAILABLE });
   expect(error.details).toContain('etcd has not told the hosts of "api" within 100 ms');
+  undo();
+});
+
+test("when etcd refuses calls fail at once, and say why", async () => {
+  const faulty = faultyStore(memoryStore());
+  faulty.answer = () => {
+    throw new DiscoveryError("PERMISSION_DENIED", "the user may not read /services/api/");
+  };
+  await using discovery = new Discovery({ store: faulty.store });
+  const undo = registerEtcdResolver(discovery);
+  using client = whoClient("etcd:///api");
+  const error = await failureOf(client.who());
+  expect(error).toMatchObject({ code: status.UNAVAILABLE });
+  expect(error.details).toBe("etcd:///api: the user may not read /services/api/");
   undo();
 });
 
