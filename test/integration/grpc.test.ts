@@ -117,12 +117,12 @@ test("a server that is killed fails the calls that it had, and none after them, 
 
 test("a server that hangs fails calls until they say so, and is called again when it works again", async () => {
   const { client, children } = await makeFleet(inject("etcd"), ["one", "three", "two"]);
-  const load = new Load(client, 3_000);
+  const load = new Load(client, 2_000);
   await load.more(100);
   children[0]?.kill("SIGSTOP");
   await eventually(() => load.failures.length >= 5, 30_000, 20);
   // Those that were under way when it was found out, and two trials, end in this time.
-  await sleep(9_000);
+  await sleep(6_000);
   expect(load.failures.length).toBeLessThanOrEqual(5 + width + 2);
   children[0]?.kill("SIGCONT");
   await load.more(10, "one");

@@ -75,6 +75,31 @@ const violations: readonly [file: string, source: string, message: RegExp][] = [
   ["src/arguments.ts", `import { Discovery } from "./discovery.ts";`, /arguments.ts/],
   ["src/store/etcd2/store.ts", `import { create } from "@bufbuild/protobuf";`, /A driver/],
   ["src/store/etcd2/store.ts", `import { lease } from "../etcd3/lease.ts";`, /A driver/],
+  [
+    "src/integrations/grpc/a.ts",
+    `import { open } from "../../store/open-store.ts";`,
+    /integrations\//,
+  ],
+  [
+    "src/integrations/grpc/a.ts",
+    `import { mirror } from "../../find/mirror.ts";`,
+    /integrations\//,
+  ],
+  [
+    "src/integrations/grpc/a.ts",
+    `import { entry } from "../../register/entry.ts";`,
+    /integrations\//,
+  ],
+  ["src/integrations/grpc/a.ts", `import { fetch } from "../fetch/index.ts";`, /integrations\//],
+  ["src/integrations/grpc/a.ts", `import { request } from "node:http2";`, /integrations\//],
+  ["src/cli/main.ts", `import { Server } from "@grpc/grpc-js";`, /protobuf/],
+  [
+    "src/cli/main.ts",
+    `import { resolver } from "../integrations/grpc/index.ts";`,
+    /nobody imports/,
+  ],
+  ["src/discovery.ts", `import { resolver } from "./integrations/grpc/index.ts";`, /public face/],
+  ["src/find/mirror.ts", `import { resolver } from "../integrations/grpc/index.ts";`, /find\//],
   ["src/testing/index.ts", `import { create } from "@bufbuild/protobuf";`, /protobuf/],
   ["src/cli/main.ts", `import { memoryStore } from "../testing/index.ts";`, /testing\//],
   ["src/cli/main.ts", `import { create } from "@bufbuild/protobuf";`, /protobuf/],
@@ -104,6 +129,12 @@ const allowed: readonly [file: string, source: string][] = [
   ["src/store/etcd2/client.ts", `import { Endpoints } from "../etcd/endpoints.ts";`],
   ["src/store/etcd2/http-channel.ts", `import { request } from "node:http";`],
   ["src/store/etcd/socket.ts", `import { connect } from "node:tls"; import "../store.ts";`],
+  [
+    "src/integrations/grpc/a.ts",
+    `import { Server } from "@grpc/grpc-js"; import type { Host } from "../../model/host.ts";`,
+  ],
+  ["src/integrations/grpc/a.ts", `import type { Discovery } from "../../discovery.ts";`],
+  ["src/integrations/grpc/a.ts", `import type { LivePool } from "../../find/live/live-pool.ts";`],
   ["src/testing/memory-store.ts", `import { serve } from "../store/memory/server.ts";`],
 ];
 

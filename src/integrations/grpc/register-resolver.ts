@@ -51,12 +51,10 @@ export function registerEtcdResolver(
 
 /** Throws `INVALID_ARGUMENT`. */
 export function assertDiscovery(discovery: Discovery | undefined): void {
-  const given: unknown = discovery;
-  if (given === undefined || typeof (given as Partial<Discovery> | null)?.live === "function")
-    return;
+  if (discovery === undefined || typeof discovery?.live === "function") return;
   refuse(
     "discovery",
-    `must be a Discovery, or undefined for the default one, not ${kindOf(given)}`,
+    `must be a Discovery, or undefined for the default one, not ${kindOf(discovery)}`,
   );
 }
 

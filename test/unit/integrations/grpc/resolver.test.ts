@@ -1,4 +1,4 @@
-import { experimental, Metadata, status } from "@grpc/grpc-js";
+import { connectivityState, experimental, Metadata, status } from "@grpc/grpc-js";
 import { expect, test } from "vitest";
 import { registerEtcdResolver } from "../../../../src/integrations/grpc/index.ts";
 import { consistentHash, Discovery, DiscoveryError } from "../../../../src/index.ts";
@@ -165,7 +165,7 @@ test("a channel that was idle follows anew", async () => {
   using client = whoClient("etcd:///api", { "grpc.client_idle_timeout_ms": 1_000 });
   expect(await client.who()).toBe("one");
   const channel = client.client.getChannel();
-  await eventually(() => channel.getConnectivityState(false) === 0, 5_000, 20);
+  await eventually(() => channel.getConnectivityState(false) === connectivityState.IDLE, 5_000, 20);
   expect(stage.discovery.health().services).toEqual([]);
   await stage.serve("two");
   await one?.registration.unregister();
@@ -235,7 +235,9 @@ test("a scheme is registered once, and can be taken back", async () => {
   const stage = grpcStage();
   await stage.serve("one");
   expect(() => registerEtcdResolver(stage.discovery)).toThrow(/"etcd" is registered already/);
-  expect(() => registerEtcdResolver({} as Discovery)).toThrow(/^discovery: /);
+  for (const none of [{}, null, 1] as never[]) {
+    expect(() => registerEtcdResolver(none)).toThrow(/^discovery: /);
+  }
   using client = whoClient("etcd:///api");
   expect(await client.who()).toBe("one");
   stage.undo();
