@@ -4,8 +4,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { rolldown } from "rolldown";
-import { install, load, typeCheck } from "./package/consumer.mjs";
-import { disagreements, moduleEntries } from "./package/entries.mjs";
+import { add, install, load, typeCheck } from "./package/consumer.mjs";
+import { disagreements, moduleEntries, peersOf } from "./package/entries.mjs";
 import { run } from "./package/run.mjs";
 
 const root = dirname(import.meta.dirname);
@@ -45,6 +45,27 @@ async function bundledSize() {
   return measured.map(({ name, size }) => `${name}: ${(size / 1000).toFixed(1)} kB`).join("; ");
 }
 
+function loading(some) {
+  return Object.fromEntries(
+    some.map(({ specifier }) => [
+      `${specifier} imported and required`,
+      () => `${load(consumer, specifier)} names`,
+    ]),
+  );
+}
+
+/** What is wrong with an entry that is loaded while its peers are not there. */
+function silentWithout(entry) {
+  return peersOf(manifest, root, entry).flatMap((peer) => {
+    try {
+      load(consumer, entry.specifier);
+    } catch (error) {
+      return error.message.includes(`'${peer}'`) ? [] : [error.message];
+    }
+    return [`${entry.specifier} does without ${peer}, or finds one that is not its own`];
+  });
+}
+
 const checks = {
   packed: () =>
     run("npm", ["pack", "--ignore-scripts", "--silent", "--pack-destination", scratch], {
@@ -57,12 +78,15 @@ const checks = {
     return packages.join(", ");
   },
   "exports and files agree": () => refuse(disagreements(manifest, installed)),
-  ...Object.fromEntries(
-    entries.map(({ specifier }) => [
-      `${specifier} imported and required`,
-      () => `${load(consumer, specifier)} names`,
-    ]),
-  ),
+  ...loading(entries.filter((entry) => peersOf(manifest, root, entry).length === 0)),
+  "entries without their peers say what is missing": () => refuse(entries.flatMap(silentWithout)),
+  "peers installed": () => {
+    const peers = Object.keys(manifest.peerDependencies);
+    const versions = peers.map((name) => `${name}@${manifest.devDependencies[name]}`);
+    add(consumer, versions);
+    return versions.join(", ");
+  },
+  ...loading(entries.filter((entry) => peersOf(manifest, root, entry).length > 0)),
   "types, as ESM and CommonJS": () =>
     typeCheck(
       consumer,

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "./run.mjs";
 
@@ -17,19 +17,19 @@ const compilerOptions = {
 /** Installs the tarball in the empty `folder`, as a user does, and returns what was installed. */
 export function install(folder, tarball) {
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true }));
-  const npm = process.platform === "win32" ? "npm.cmd" : "npm";
-  run(
-    npm,
-    ["install", "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", tarball],
-    {
-      cwd: folder,
-    },
-  );
+  add(folder, [tarball]);
   return readdirSync(join(folder, "node_modules")).flatMap((name) => {
     if (name.startsWith(".")) return [];
     if (!name.startsWith("@")) return [name];
     return readdirSync(join(folder, "node_modules", name)).map((part) => `${name}/${part}`);
   });
+}
+
+/** Installs packages beside those that are in `folder`. */
+export function add(folder, packages) {
+  const npm = process.platform === "win32" ? "npm.cmd" : "npm";
+  const options = ["--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts"];
+  run(npm, ["install", ...options, ...packages], { cwd: folder });
 }
 
 /**
@@ -55,12 +55,11 @@ export function load(folder, specifier) {
 
 /** Type-checks a user's modules, ESM and CommonJS, that use every entry; `tools` holds the compiler. */
 export function typeCheck(folder, specifiers, tools) {
-  mkdirSync(join(folder, "node_modules", "@types"), { recursive: true });
-  symlinkSync(
-    join(tools, "@types", "node"),
-    join(folder, "node_modules", "@types", "node"),
-    "junction",
-  );
+  const types = join(folder, "node_modules", "@types");
+  mkdirSync(types, { recursive: true });
+  // A peer may have brought others along.
+  rmSync(join(types, "node"), { recursive: true, force: true });
+  symlinkSync(join(tools, "@types", "node"), join(types, "node"), "junction");
   specifiers.forEach((specifier, index) => {
     const text = JSON.stringify(specifier);
     const use = `export const names: string[] = Object.keys(entry);\n`;

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
 /** The entries of `exports` that are modules, as what a user writes: `name` or `name/sub`. */
@@ -10,6 +10,12 @@ export function moduleEntries(manifest) {
       entry,
       target,
     }));
+}
+
+/** The peer dependencies that the built module of an entry imports. */
+export function peersOf(manifest, root, { target }) {
+  const source = readFileSync(join(root, target.default), "utf8");
+  return Object.keys(manifest.peerDependencies).filter((name) => source.includes(`from "${name}"`));
 }
 
 /**
