@@ -7,6 +7,7 @@ import { manySubscribers, onePoll, oneSubscriber } from "./following.js";
 import { bundle, importTime, packages } from "./footprint.js";
 import { killed } from "./killed.js";
 import { firstView, oneUpdate, thousandServices } from "./many-hosts.js";
+import { graceful } from "./grpc.js";
 import { inFlight, oneAtATime } from "./lookups.js";
 import { picks } from "./picks.js";
 import { thousandPools } from "./pools.js";
@@ -33,6 +34,7 @@ const measures = {
   services: thousandServices,
   pick: picks,
   pools: thousandPools,
+  grpc: graceful,
   "v2-register": onV2(aThousandV2),
   "v2-keep": onV2(keptAlive),
   "v2-follow": onV2(onePoll),
