@@ -69,7 +69,7 @@ try {
     external: [
       /^node:/,
       ...Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }).map(
-        (name) => new RegExp(`^${name}`),
+        (name) => new RegExp(`^${name}(/|$)`),
       ),
     ],
   });

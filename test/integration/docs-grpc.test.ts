@@ -51,7 +51,9 @@ test("the programs of docs/grpc.md do what the page says", async () => {
       stdio: ["ignore", "pipe", "pipe"],
       env: {
         ...process.env,
-        ...{ ETCD_HOSTS: inject("etcd"), ETCD_PREFIX: prefix, no_grpc_proxy: "greeter" },
+        ...{ ETCD_HOSTS: inject("etcd"), ETCD_PREFIX: prefix },
+        // A proxy that nobody gets through, and the way around it.
+        ...{ grpc_proxy: "http://127.0.0.1:1", no_grpc_proxy: "greeter" },
       },
     });
     onTestFinished(() => void child.kill("SIGKILL"));

@@ -1,6 +1,7 @@
 import { systemClock } from "../../async/clock.ts";
 import { DiscoveryError } from "../../errors.ts";
 import type { LivePool } from "../../find/live/live-pool.ts";
+import type { Host } from "../../model/host.ts";
 import { type Backend, backendsOf } from "./backends.ts";
 import type { Resolution } from "./balancer-config.ts";
 import type { Pools } from "./pools.ts";
@@ -28,6 +29,9 @@ export class Following {
   readonly #waiting = new AbortController();
   readonly #undo: (() => void)[] = [];
   #pool: LivePool | undefined;
+
+  /** What was told last; undefined if it was a failure, or nothing. */
+  #told: readonly Host[] | undefined;
   #ended = false;
 
   constructor(
@@ -58,6 +62,8 @@ export class Following {
   #follow(pool: LivePool): void {
     this.#undo.push(
       pool.on("pickable", () => this.#tellHosts(pool)),
+      // Calls that wait for somebody to be ready look again when hosts that were too old are not so any more.
+      pool.on("freshness", ({ source }) => this.#tellHosts(pool, source === "live")),
       pool.on("closed", () => this.#inform(pool, [], closed())),
       systemClock.setTimeout(() => this.#giveUp(), this.#settings.waitMs),
     );
@@ -76,9 +82,10 @@ export class Following {
     this.#waiting.abort(new DiscoveryError("UNAVAILABLE", message));
   }
 
-  #tellHosts(pool: LivePool): void {
-    if (this.#ended) return;
+  #tellHosts(pool: LivePool, again = false): void {
     const { pickable } = pool;
+    if (this.#ended || (pickable === this.#told && !again)) return;
+    this.#told = pickable;
     const { backends, unusable } = backendsOf(pickable, this.#target);
     this.#inform(pool, backends, backends.length > 0 ? undefined : (unusable ?? whyNobody(pool)));
   }
@@ -87,6 +94,7 @@ export class Following {
     const pool = this.#pool;
     // Hosts that a file has told are better than none.
     if (this.#ended || (pool !== undefined && pool.pickable.length > 0)) return;
+    this.#told = undefined;
     this.#inform(pool, [], error);
   }
 

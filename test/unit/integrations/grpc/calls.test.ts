@@ -174,6 +174,20 @@ test("when all hosts crash calls fail at once and say why; when one is back they
   await eventually(async () => expect(await client.who()).toBe("back"));
 });
 
+test("a host that comes is called at once, though its address was given up for a long time", async () => {
+  const stage = grpcStage();
+  const host = await stage.serveOne("one");
+  using client = whoClient("etcd:///api", { "grpc.initial_reconnect_backoff_ms": 120_000 });
+  expect(await client.who()).toBe("one");
+  host.server.forceShutdown();
+  await eventually(async () => {
+    expect((await failureOf(client.who())).details).toContain("ECONNREFUSED");
+  });
+  await host.registration.unregister();
+  await stage.serveOne("back", { port: host.port });
+  await eventually(async () => expect(await client.who()).toBe("back"));
+});
+
 test("the password of the host goes along on request, and never with an authorization of the call's own", async () => {
   const tell = async (stage: ReturnType<typeof grpcStage>) => {
     const [host] = [await stage.serveOne("one", { user: "ann", password: "s:ecret" })];

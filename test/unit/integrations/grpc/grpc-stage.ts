@@ -5,7 +5,7 @@ import {
   registerEtcdResolver,
 } from "../../../../src/integrations/grpc/index.ts";
 import { Discovery, type HostOptions, type Registration } from "../../../../src/index.ts";
-import { memoryStore } from "../../../../src/testing/index.ts";
+import { type MemoryStore, memoryStore } from "../../../../src/testing/index.ts";
 import { type GrpcServer, startGrpcServer } from "../../../support/grpc-service.ts";
 
 /** A server that is a host of the service. */
@@ -16,6 +16,9 @@ export interface Host extends GrpcServer {
 /** Servers of gRPC, registered on a store in this process, and targets that name their service. */
 export interface GrpcStage {
   readonly discovery: Discovery;
+
+  /** The operator's access to the store. */
+  readonly store: MemoryStore;
 
   /** Takes the resolver back. */
   readonly undo: () => void;
@@ -42,7 +45,8 @@ afterEach(async () => {
 });
 
 export function grpcStage(options?: EtcdResolverOptions): GrpcStage {
-  const discovery = new Discovery({ store: memoryStore() });
+  const store = memoryStore();
+  const discovery = new Discovery({ store });
   const undo = registerEtcdResolver(discovery, options);
   const servers: GrpcServer[] = [];
   stages.push(async () => {
@@ -52,6 +56,7 @@ export function grpcStage(options?: EtcdResolverOptions): GrpcStage {
   });
   const stage: GrpcStage = {
     discovery,
+    store,
     undo,
     serve: (...names) => Promise.all(names.map((name) => stage.serveOne(name))),
     async serveOne(

@@ -270,13 +270,32 @@ test("when the discovery is closed nothing is followed, calls fail at once, and 
 });
 
 test("calls wait for etcd for a while, fail then, and go on when it answers", async () => {
-  const undo = registerEtcdResolver(new Discovery({ endpoints: ["http://127.0.0.1:1"] }), {
-    waitMs: 100,
-  });
+  const stage = grpcStage({ waitMs: 100 });
+  await stage.serve("one");
+  stage.store.outage(true);
   using client = whoClient("etcd:///api");
   const error = await failureOf(client.who());
   expect(error).toMatchObject({ code: status.UNAVAILABLE });
   expect(error.details).toContain('etcd has not told the hosts of "api" within 100 ms');
+  stage.store.outage(false);
+  await eventually(async () => expect(await client.who()).toBe("one"), 10_000);
+});
+
+test("while etcd is away calls go on, for as long as is wanted", async () => {
+  const stage = grpcStage();
+  await stage.serve("one");
+  const undo = registerEtcdResolver(stage.discovery, { scheme: "strict", maxStaleMs: 0 });
+  using client = whoClient("etcd:///api");
+  using strict = whoClient("strict:///api");
+  expect([await client.who(), await strict.who()]).toEqual(["one", "one"]);
+  stage.store.outage(true);
+  await eventually(async () => {
+    expect((await failureOf(strict.who())).details).toMatch(/ms old, and maxStaleMs is 0/);
+  });
+  expect(await client.who()).toBe("one");
+  const waiting = strict.who({ metadata: new Metadata({ waitForReady: true }) });
+  stage.store.outage(false);
+  expect(await waiting).toBe("one");
   undo();
 });
 
@@ -311,6 +330,15 @@ test("with a subset there are connections to some hosts only, and others take th
     expect(Object.values(tally)).toEqual([10, 10]);
     expect(tally).not.toHaveProperty(first?.name ?? "");
   });
+});
+
+test("when nobody of a subset can be reached, others take their place though etcd still has them", async () => {
+  const stage = grpcStage({ subset: { size: 1, seed: "test" } });
+  const hosts = await stage.serve("one", "two", "three");
+  using client = whoClient("etcd:///api");
+  const first = await client.who();
+  hosts.find(({ name }) => name === first)?.server.forceShutdown();
+  await eventually(async () => expect(await client.who()).not.toBe(first));
 });
 
 test("a strategy that minds keys gets them from the metadata", async () => {
