@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { connectivityState, experimental, Metadata, status } from "@grpc/grpc-js";
 import { expect, test } from "vitest";
 import { registerEtcdResolver } from "../../../../src/integrations/grpc/index.ts";
@@ -294,6 +295,7 @@ test("while etcd is away calls go on, for as long as is wanted", async () => {
   });
   expect(await client.who()).toBe("one");
   const waiting = strict.who({ metadata: new Metadata({ waitForReady: true }) });
+  expect(await Promise.race([waiting, sleep(100, "waits")])).toBe("waits");
   stage.store.outage(false);
   expect(await waiting).toBe("one");
   undo();
