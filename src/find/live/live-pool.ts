@@ -301,7 +301,7 @@ export class LivePool implements AsyncDisposable {
     if (this.#announcements.inUse) this.#announcements.tell(this.#now);
   }
 
-  get #now(): LivePoolEvents {
+  get #now(): Omit<LivePoolEvents, "closed"> {
     const { freshness, hosts, pickable } = this;
     return { freshness, hosts, pickable };
   }

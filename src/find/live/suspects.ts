@@ -50,8 +50,10 @@ export class Suspects {
     for (const { member, suspect } of this.#lost?.values() ?? []) if (suspect) yield member;
   }
 
+  /** The one of that uuid, if it is a suspect. */
   get(uuid: string): Member | undefined {
-    return this.#suspects.get(uuid)?.member;
+    const lost = this.#lost?.get(uuid);
+    return lost?.suspect === true ? lost.member : undefined;
   }
 
   /** A host is gone, and has not unregistered. */
