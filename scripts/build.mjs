@@ -20,7 +20,7 @@ const dist = join(root, "dist");
 const fresh = join(root, `.build-${process.pid}`);
 const compiled = join(fresh, "declarations");
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-const entries = ["index", "testing/index"];
+const entries = ["index", "testing/index", "integrations/fetch/index"];
 const compiler = join(
   dirname(fileURLToPath(import.meta.resolve("typescript/package.json"))),
   "bin",
@@ -68,7 +68,9 @@ try {
     platform: "node",
     external: [
       /^node:/,
-      ...Object.keys(manifest.dependencies).map((name) => new RegExp(`^${name}`)),
+      ...Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }).map(
+        (name) => new RegExp(`^${name}(/|$)`),
+      ),
     ],
   });
   await bundle.write({

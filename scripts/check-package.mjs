@@ -1,10 +1,10 @@
 // Checks the package as its users get it: packed, installed in an empty folder, imported, required
 // and type-checked. Run after the build; `npm run check:package` does both.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { rolldown } from "rolldown";
-import { install, load, typeCheck } from "./package/consumer.mjs";
+import { createConsumer, install, load, typeCheck } from "./package/consumer.mjs";
 import { disagreements, moduleEntries } from "./package/entries.mjs";
 import { run } from "./package/run.mjs";
 
@@ -51,10 +51,17 @@ const checks = {
       cwd: root,
     }),
   "installed in an empty folder": () => {
-    mkdirSync(consumer);
+    createConsumer(consumer);
     const packages = install(consumer, tarball);
     if (packages.length > 2) throw new Error(`${packages.length} packages: ${packages.join(", ")}`);
     return packages.join(", ");
+  },
+  "with its optional peers": () => {
+    const peers = Object.keys(manifest.peerDependencies);
+    const pinned = peers.map((name) => `${name}@${manifest.devDependencies[name]}`);
+    return install(consumer, ...pinned)
+      .filter((name) => peers.includes(name))
+      .join(", ");
   },
   "exports and files agree": () => refuse(disagreements(manifest, installed)),
   ...Object.fromEntries(
@@ -84,7 +91,8 @@ try {
       process.exitCode = 1;
       console.log(`FAILED  ${name}\n${error.message.replaceAll(/^/gm, "        ")}`);
       // Nothing that follows can be checked without the tarball or its installation.
-      if (!name.startsWith("packed") && !name.startsWith("installed")) continue;
+      if (!name.startsWith("packed") && !name.startsWith("installed") && !name.startsWith("with "))
+        continue;
       break;
     }
   }

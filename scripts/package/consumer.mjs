@@ -14,13 +14,18 @@ const compilerOptions = {
   noEmit: true,
 };
 
-/** Installs the tarball in the empty `folder`, as a user does, and returns what was installed. */
-export function install(folder, tarball) {
+/** Makes the empty `folder` that of a user's own package. */
+export function createConsumer(folder) {
+  mkdirSync(folder);
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true }));
+}
+
+/** Installs packages in `folder`, as a user does, and returns what is installed then. */
+export function install(folder, ...packages) {
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
   run(
     npm,
-    ["install", "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", tarball],
+    ["install", "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", ...packages],
     {
       cwd: folder,
     },

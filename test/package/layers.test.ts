@@ -67,6 +67,26 @@ const violations: readonly [file: string, source: string, message: RegExp][] = [
   ["src/store/etcd2/store.ts", `import { create } from "@bufbuild/protobuf";`, /A driver/],
   ["src/store/etcd2/store.ts", `import { lease } from "../etcd3/lease.ts";`, /A driver/],
   ["src/testing/index.ts", `import { create } from "@bufbuild/protobuf";`, /protobuf/],
+  ["src/discovery.ts", `import { ServiceClient } from "./integrations/fetch/index.ts";`, /Nobody/],
+  ["src/discovery.ts", `import { Pool } from "undici";`, /undici/],
+  ["src/testing/index.ts", `import { Agent } from "undici";`, /undici/],
+  ["src/find/live/pool.ts", `import { fetch } from "../../integrations/fetch/index.ts";`, /find\//],
+  [
+    "src/integrations/fetch/router.ts",
+    `import { open } from "../../store/open-store.ts";`,
+    /An integration/,
+  ],
+  [
+    "src/integrations/fetch/router.ts",
+    `import { Mirror } from "../../find/mirror.ts";`,
+    /An integration/,
+  ],
+  [
+    "src/integrations/fetch/router.ts",
+    `import { Registrar } from "../../register/registrar.ts";`,
+    /An integration/,
+  ],
+  ["src/integrations/fetch/router.ts", `import { Server } from "@grpc/grpc-js";`, /An integration/],
   ["src/cli/main.ts", `import { memoryStore } from "../testing/index.ts";`, /testing\//],
   ["src/cli/main.ts", `import { create } from "@bufbuild/protobuf";`, /protobuf/],
 ];
@@ -93,6 +113,12 @@ const allowed: readonly [file: string, source: string][] = [
   ["src/store/etcd2/client.ts", `import { Endpoints } from "../etcd/endpoints.ts";`],
   ["src/store/etcd2/http-channel.ts", `import { request } from "node:http";`],
   ["src/store/etcd/socket.ts", `import { connect } from "node:tls"; import "../store.ts";`],
+  ["src/integrations/fetch/router.ts", `import { Pool } from "undici"; import "node:net";`],
+  [
+    "src/integrations/fetch/router.ts",
+    `import type { LivePool } from "../../find/live/live-pool.ts";`,
+  ],
+  ["src/integrations/fetch/router.ts", `import type { Discovery } from "../../discovery.ts";`],
   ["src/testing/memory-store.ts", `import { serve } from "../store/memory/server.ts";`],
 ];
 

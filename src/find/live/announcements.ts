@@ -13,17 +13,22 @@ export interface LivePoolEvents {
 
   /** Contact with etcd was lost, or is back. */
   freshness: Freshness;
+
+  /** The pool has ended, and tells nothing any more. */
+  closed: undefined;
 }
+
+type Told = Omit<LivePoolEvents, "closed">;
 
 /** Tells listeners what is different from what they were told before. */
 export class Announcements extends Listeners<LivePoolEvents> {
-  #told: Partial<LivePoolEvents> = {};
+  #told: Partial<Told> = {};
 
   constructor(logger: Logger, service: string) {
-    super(["hosts", "pickable", "freshness"], logger, { service });
+    super(["hosts", "pickable", "freshness", "closed"], logger, { service });
   }
 
-  tell(now: LivePoolEvents): void {
+  tell(now: Told): void {
     const told = this.#told;
     this.#told = now;
     const { freshness, hosts, pickable } = now;

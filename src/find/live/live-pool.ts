@@ -181,8 +181,8 @@ export class LivePool implements AsyncDisposable {
   }
 
   /**
-   * Calls back at each change of the hosts, of those that are picked from, or of where they are from;
-   * returns its undo. Changes of one moment are told once. What a listener throws is logged.
+   * Calls back at each change of the hosts, of those that are picked from, or of where they are from,
+   * and when the pool ends; returns its undo. Changes of one moment are told once. What a listener throws is logged.
    */
   on<E extends keyof LivePoolEvents>(
     event: E,
@@ -328,6 +328,7 @@ export class LivePool implements AsyncDisposable {
     this.#forgetSignal?.();
     this.#unfollow();
     this.#readiness.refuse(reason);
+    this.#announcements.emit("closed", undefined);
     this.#announcements.clear();
     this.#ejections?.close();
     this.#suspects?.close();
