@@ -17,7 +17,10 @@ test("large bodies arrive whole, both ways, by fetch and by undici", async () =>
   const expected = digest(Buffer.concat([body, body]));
   const stream = (): ReadableStream<Uint8Array> => new Blob([body]).stream();
   const { client } = stage;
-  for (const sent of [{ method: "PUT", body }, { method: "POST", body: stream() }] as const) {
+  for (const sent of [
+    { method: "PUT", body },
+    { method: "POST", body: stream() },
+  ] as const) {
     const response = await client.fetch(url, { ...sent, duplex: "half" });
     expect(digest(new Uint8Array(await response.arrayBuffer()))).toBe(expected);
   }

@@ -54,7 +54,15 @@ test.each<[field: string, init: object]>([
     code: "INVALID_ARGUMENT",
     message: expect.stringMatching(new RegExp(`^${field}: `)) as string,
   });
-  expect(() => stage.client.dispatcherFor({ keys: "x" } as object)).toThrow("did you mean key?");
+});
+
+test("a wrong option of a dispatcher is refused at once", async () => {
+  await using stage = await serviceStage();
+  const { client } = stage;
+  expect(() => client.dispatcherFor({ key: 1 } as object)).toThrow("key: must be a string");
+  expect(() => client.dispatcherFor("key" as unknown as object)).toThrow(
+    "options: must be an object",
+  );
 });
 
 test.each([
@@ -74,8 +82,8 @@ test("where there is no host to ask, the error says why", async () => {
   await using client = new ServiceClient({ discovery, readyTimeoutMs: 50 });
   await expect(client.fetch(url)).rejects.toMatchObject({ code: "NO_HOST_FOUND" });
   await using sharded = new ServiceClient({ discovery, live: { shard: "one" } });
-  discovery.register("api", { hostname: "one", ports: { https: 1 } });
-  await discovery.get("api").all();
+  const host = { hostname: "one", ports: { https: 1 } };
+  await discovery.register("api", host).waitRegistration();
   await expect(sharded.fetch(url)).rejects.toMatchObject({ code: "NO_HOST_FOUND_ON_SHARD" });
   await expect(client.fetch(url)).rejects.toMatchObject({
     code: "UNKNOWN_SCHEME",
@@ -96,7 +104,8 @@ test("a host whose record cannot be used is passed over", async () => {
   await using stage = await serviceStage();
   const good = await stage.start();
   const record = { name: "no hostname", ports: { http: "80" }, private_hostname: "no hostname" };
-  stage.store.put("api", { kind: "host", uuid: "bad" } as never, JSON.stringify({ ...record, uuid: "bad", service_name: "api" }));
+  const whole = { ...record, uuid: "bad", service_name: "api" };
+  stage.store.put("api", { kind: "host", id: "bad" }, JSON.stringify(whole));
   for (let count = 0; count < 6; count += 1) {
     expect(await (await stage.client.fetch(url)).text()).toBe(String(good.port));
   }
