@@ -38,7 +38,7 @@ export class Asker {
     headers: IncomingHttpHeaders,
     statusMessage: string | undefined,
   ): void {
-    this.#guard(() => {
+    try {
       if (this.#modern) {
         this.#handler.onResponseStart?.(flow, status, headers, statusMessage);
         return;
@@ -48,14 +48,18 @@ export class Asker {
       const going = this.#handler.onHeaders?.(status, raw, resume, statusMessage ?? "");
       // Of an answer that announces another one there is nothing to hold back.
       if (going === false && status >= 200) flow.pause();
-    });
+    } catch (error) {
+      throw this.#own(error);
+    }
   }
 
   responseData(flow: Flow, chunk: Buffer): void {
-    this.#guard(() => {
+    try {
       if (this.#modern) this.#handler.onResponseData?.(flow, chunk);
       else if (this.#handler.onData?.(chunk) === false) flow.pause();
-    });
+    } catch (error) {
+      throw this.#own(error);
+    }
   }
 
   responseEnd(flow: Flow, trailers: IncomingHttpHeaders): void {
@@ -73,13 +77,9 @@ export class Asker {
     else this.#handler.onError?.(error as Error);
   }
 
-  #guard(call: () => void): void {
-    try {
-      call();
-    } catch (error) {
-      this.#fault = { error };
-      throw error;
-    }
+  #own(error: unknown): unknown {
+    this.#fault = { error };
+    return error;
   }
 }
 

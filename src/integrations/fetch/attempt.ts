@@ -1,11 +1,10 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Duplex } from "node:stream";
 import { type Dispatcher, errors } from "undici";
-import type { CancelTimer } from "../../async/clock.ts";
 import { systemClock } from "../../async/clock.ts";
-import { overdue } from "../../async/overdue.ts";
 import type { Outcome } from "../../find/live/outcome.ts";
 import type { Host } from "../../model/host.ts";
+import type { Deadlines, Limited } from "./deadlines.ts";
 import type { Waiting } from "./host-connections.ts";
 import { isBreak, isClosedHere, isFailedStatus } from "./retry-rules.ts";
 import type { Picked } from "./service-hosts.ts";
@@ -35,38 +34,39 @@ export interface AttemptObserver {
 const mostDiscardedBytes = 65_536;
 
 /** One try of a request on one host. It tells the pool how the host did, whatever comes of the request. */
-export class Attempt implements Waiting {
+export class Attempt implements Limited, Waiting {
   readonly host: Host;
   readonly #picked: Picked;
   readonly #observer: AttemptObserver;
+  readonly #deadlines: Deadlines;
   readonly #timeoutMs: number;
+  due = 0;
   #controller: Controller | undefined;
-  #cancelTimer: CancelTimer = () => {};
-  #armedAt = 0;
   #status = 0;
 
   /** Nobody is told anything any more. */
   #over = false;
   #discardedBytes = 0;
 
-  constructor(picked: Picked, timeoutMs: number, observer: AttemptObserver) {
+  constructor(picked: Picked, observer: AttemptObserver, deadlines: Deadlines, timeoutMs: number) {
     this.host = picked.use.host;
     this.#picked = picked;
+    this.#deadlines = deadlines;
     this.#timeoutMs = timeoutMs;
     this.#observer = observer;
   }
 
   send(options: Dispatcher.DispatchOptions): void {
     const { connections } = this.#picked;
-    this.#arm();
+    this.#deadlines.begin(this, this.#timeoutMs);
     connections.waits(this);
-    connections.dispatch({ ...options, origin: connections.origin }, this);
+    connections.dispatch(options, this);
   }
 
   /** A piece of a streamed body was taken: the request gets on. */
   progressed(): void {
     if (this.#over || this.#status !== 0) return;
-    this.#arm();
+    this.#deadlines.begin(this, this.#timeoutMs);
   }
 
   /** Nobody wants it any more. */
@@ -95,7 +95,8 @@ export class Attempt implements Waiting {
     this.#controller = controller;
     this.#picked.connections.arrived(this);
     // Whoever had to wait for a connection gets the whole time for its answer all the same.
-    if (systemClock.now() - this.#armedAt > this.#timeoutMs / 10) this.#arm();
+    const leftMs = this.due - systemClock.now();
+    if (leftMs < this.#timeoutMs * 0.9) this.#deadlines.begin(this, this.#timeoutMs);
     this.#observer.sent(controller);
   }
 
@@ -112,7 +113,7 @@ export class Attempt implements Waiting {
     if (this.#over) return;
     if (status >= 200) {
       this.#status = status;
-      this.#cancelTimer();
+      this.#deadlines.end(this, this.#timeoutMs);
       this.#picked.connections.trust();
     }
     this.#observer.answered(this, status, headers, message);
@@ -145,7 +146,7 @@ export class Attempt implements Waiting {
       socket.destroy();
       return;
     }
-    this.#cancelTimer();
+    this.#deadlines.end(this, this.#timeoutMs);
     this.#over = true;
     // The host is in use as long as the connection is.
     socket.once("close", () => this.#picked.use.end("succeeded"));
@@ -170,21 +171,7 @@ export class Attempt implements Waiting {
     this.#observer.failed(error, sent);
   }
 
-  /** @param outcome undefined: it is told later */
-  #end(outcome: Outcome | undefined): void {
-    this.#over = true;
-    this.#cancelTimer();
-    this.#picked.connections.arrived(this);
-    if (outcome !== undefined) this.#picked.use.end(outcome);
-  }
-
-  #arm(): void {
-    this.#cancelTimer();
-    this.#armedAt = systemClock.now();
-    this.#cancelTimer = overdue(systemClock, () => this.#late(), this.#timeoutMs);
-  }
-
-  #late(): void {
+  late(): void {
     if (this.#over) return;
     const { origin } = this.#picked.connections;
     const message = `${origin} did not answer within ${this.#timeoutMs} ms`;
@@ -194,5 +181,13 @@ export class Attempt implements Waiting {
     controller?.abort(error);
     this.#picked.connections.hangs(error);
     this.#observer.failed(error, controller !== undefined);
+  }
+
+  /** @param outcome undefined: it is told later */
+  #end(outcome: Outcome | undefined): void {
+    this.#over = true;
+    this.#deadlines.end(this, this.#timeoutMs);
+    this.#picked.connections.arrived(this);
+    if (outcome !== undefined) this.#picked.use.end(outcome);
   }
 }

@@ -9,10 +9,11 @@ import type { Host } from "../../model/host.ts";
 import type { Asker } from "./asker.ts";
 import { Attempt, type AttemptObserver } from "./attempt.ts";
 import { withAuthorization } from "./authorization.ts";
+import type { Deadlines } from "./deadlines.ts";
 import { Flow } from "./flow.ts";
 import type { ServiceClientSettings } from "./options.ts";
 import type { RequestBody } from "./request-body.ts";
-import { isFailedStatus, isIdempotent, isMistake, retryAfterMs } from "./retry-rules.ts";
+import { isFailedStatus, isMistake, retryAfterMs } from "./retry-rules.ts";
 import type { Picked, ServiceHosts } from "./service-hosts.ts";
 
 /** A request to a service. */
@@ -23,12 +24,16 @@ export interface ServiceRequest {
   readonly body: RequestBody;
   readonly key: string | undefined;
   readonly credentials: boolean;
+
+  /** Whether the host may see it twice. */
+  readonly idempotent: boolean;
   readonly attemptTimeoutMs: number;
 }
 
 export interface ExchangeContext {
   readonly settings: ServiceClientSettings;
   readonly keepAlive: KeepAlive;
+  readonly deadlines: Deadlines;
 }
 
 /**
@@ -119,12 +124,13 @@ export class Exchange implements AttemptObserver {
       return;
     }
     const { headers = null } = options;
-    const attempt = new Attempt(picked, attemptTimeoutMs, this);
+    const attempt = new Attempt(picked, this, this.#context.deadlines, attemptTimeoutMs);
     this.#attempt = attempt;
     this.#tried.push(attempt.host);
     attempt.send({
       ...options,
-      body: body.forAttempt(() => attempt.progressed()),
+      origin: picked.connections.origin,
+      body: body.forAttempt(attempt),
       headers: credentials ? withAuthorization(headers, attempt.host) : headers,
     });
   }
@@ -164,8 +170,8 @@ export class Exchange implements AttemptObserver {
 
   /** Takes a retry of what may have been sent, if that is safe and there is one left. `answered`: only if there is another host. */
   #mayRetry(answered: boolean): boolean {
-    const { body, options, service } = this.#request;
-    if (!body.replayable || !isIdempotent(options.method, options.idempotent)) return false;
+    const { body, idempotent, options, service } = this.#request;
+    if (!body.replayable || !idempotent) return false;
     if (options.upgrade || this.#retries >= this.#context.settings.retries) return false;
     if (answered && !service.hasOther(this.#tried)) return false;
     if (!service.budget.take()) return false;

@@ -22,7 +22,15 @@ export class RequestBody {
   #begun = false;
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(body: Body) {
+  static empty(): RequestBody {
+    return new RequestBody(null);
+  }
+
+  static of(body: Body): RequestBody {
+    return body === null ? nothing : new RequestBody(body);
+  }
+
+  private constructor(body: Body) {
     this.#body = body;
     this.#once = isWhole(body) ? undefined : (body as unknown as Pieces);
   }
@@ -32,10 +40,10 @@ export class RequestBody {
     return this.#once === undefined;
   }
 
-  /** What undici is to send. `onPiece` is called for each piece of a stream that is taken. */
-  forAttempt(onPiece: () => void): Body {
+  /** What undici is to send; the attempt is told of each piece of a stream that is taken. */
+  forAttempt(attempt: { progressed(): void }): Body {
     if (this.#once === undefined) return this.#body;
-    return this.#pieces(this.#once, onPiece) as unknown as Body;
+    return this.#pieces(this.#once, attempt) as unknown as Body;
   }
 
   /** Whether this is what the caller's stream was broken off with. */
@@ -56,11 +64,11 @@ export class RequestBody {
     }
   }
 
-  async *#pieces(source: Pieces, onPiece: () => void): AsyncGenerator<unknown, void> {
+  async *#pieces(source: Pieces, attempt: { progressed(): void }): AsyncGenerator<unknown, void> {
     this.#begun = true;
     try {
       for await (const piece of source) {
-        onPiece();
+        attempt.progressed();
         yield piece;
       }
     } catch (error) {
@@ -69,6 +77,9 @@ export class RequestBody {
     }
   }
 }
+
+/** What most requests have. */
+const nothing = RequestBody.empty();
 
 function isWhole(body: unknown): boolean {
   if (body === null || typeof body === "string") return true;

@@ -1,12 +1,15 @@
 import { Agent, type Dispatcher } from "undici";
+import { systemClock } from "../../async/clock.ts";
 import { KeepAlive } from "../../async/keep-alive.ts";
 import { DiscoveryError } from "../../errors.ts";
 import { quote } from "../../model/refuse.ts";
 import { Asker } from "./asker.ts";
-import { Exchange } from "./exchange.ts";
+import { Deadlines } from "./deadlines.ts";
+import { Exchange, type ExchangeContext } from "./exchange.ts";
 import { Flow } from "./flow.ts";
 import type { ServiceClientSettings } from "./options.ts";
 import { RequestBody } from "./request-body.ts";
+import { isIdempotent } from "./retry-rules.ts";
 import { closedError, ServiceHosts } from "./service-hosts.ts";
 import { type Target, targetOf } from "./target.ts";
 
@@ -15,6 +18,12 @@ export interface Choice {
   readonly key?: string | undefined;
   readonly credentials: boolean;
   readonly attemptTimeoutMs?: number | undefined;
+
+  /** Whether the host may see it twice. Default: by the method, or as undici was told. */
+  readonly idempotent?: boolean | undefined;
+
+  /** To be sent in place of the body that there is, if there is one. */
+  readonly replay?: string | Uint8Array | Blob | undefined;
 }
 
 /** So many origins are remembered at most; a client asks for few. */
@@ -23,7 +32,7 @@ const mostTargets = 1_000;
 /** Leads each request to a host of the service that its url names, and all others past. */
 export class Router {
   readonly settings: ServiceClientSettings;
-  readonly #keepAlive = new KeepAlive();
+  readonly #context: ExchangeContext;
   readonly #services = new Map<string, ServiceHosts>();
 
   /** By origin, as there are few of them, and they are looked at for each request. */
@@ -33,6 +42,8 @@ export class Router {
 
   constructor(settings: ServiceClientSettings) {
     this.settings = settings;
+    const deadlines = new Deadlines(systemClock);
+    this.#context = { settings, deadlines, keepAlive: new KeepAlive() };
   }
 
   /** The service that an origin is of; undefined if it is none of ours. Throws `INVALID_ARGUMENT`. */
@@ -56,15 +67,19 @@ export class Router {
       if (this.#closing !== undefined) throw closedError();
       const target = this.target(options.origin);
       if (target === undefined) return this.#otherwise().dispatch(options, handler);
+      const { body = null } = options;
       const request = {
+        service: this.#service(target.service),
+        scheme: target.scheme,
         options,
-        ...{ service: this.#service(target.service), scheme: target.scheme },
-        ...{ body: new RequestBody(options.body ?? null), key: choice.key },
+        // Blobs, too, which undici takes though it does not say so.
+        body: RequestBody.of(body && ((choice.replay as Uint8Array | undefined) ?? body)),
+        key: choice.key,
         credentials: choice.credentials && this.settings.credentials,
+        idempotent: isIdempotent(options.method, choice.idempotent ?? options.idempotent),
         attemptTimeoutMs: choice.attemptTimeoutMs ?? this.settings.attemptTimeoutMs,
       };
-      const context = { settings: this.settings, keepAlive: this.#keepAlive };
-      exchange = new Exchange(request, new Asker(handler), context);
+      exchange = new Exchange(request, new Asker(handler), this.#context);
     } catch (error) {
       // Later, as from any other dispatcher.
       queueMicrotask(() => new Asker(handler).error(new Flow(() => {}), error));
@@ -98,6 +113,7 @@ export class Router {
       ...services.map(({ pool }) => (pools.has(pool) ? undefined : pool.close())),
       this.#agent?.close().catch(() => {}),
     ]);
+    this.#context.deadlines.close();
   }
 
   #service(name: string): ServiceHosts {

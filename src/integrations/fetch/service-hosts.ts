@@ -50,29 +50,31 @@ export class ServiceHosts {
    * `Host.address` throws if no host can be reached by this scheme.
    */
   begin(scheme: string, key: string | undefined, tried: readonly Host[]): Picked {
-    const useless: Host[] = [];
-    const doubtful: Host[] = [];
+    let passed = tried;
+    let useless = tried;
+    let doubtful = false;
     let problem: unknown;
     for (;;) {
       let use: HostUse;
       try {
-        use = this.#use(key, [...tried, ...useless, ...doubtful]);
+        use = this.#use(key, passed);
       } catch (error) {
-        if (doubtful.length === 0) throw problem ?? error;
+        if (!doubtful) throw problem ?? error;
         // All are in doubt: one of them has to do.
-        use = this.#use(key, [...tried, ...useless]);
+        use = this.#use(key, useless);
         return { use, connections: this.#to(use.host, scheme) };
       }
       try {
         const connections = this.#to(use.host, scheme);
         if (!connections.doubtful) return { use, connections };
         connections.verify(use);
-        doubtful.push(use.host);
+        doubtful = true;
       } catch (error) {
         problem = error;
         use.end(outcomeOfError(error));
-        useless.push(use.host);
+        useless = [...useless, use.host];
       }
+      passed = [...passed, use.host];
     }
   }
 
