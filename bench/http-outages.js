@@ -39,7 +39,7 @@ async function underLoad(measure) {
     };
     // Until it has settled.
     await tell(normalMs);
-    return await measure({ etcd, dies: /** @type {Child} */ (hosts[0]), tell });
+    return await measure({ etcd, dies: hosts[0], tell });
   } finally {
     // The one that makes the requests first.
     for (const child of children) await child.kill();
@@ -50,7 +50,7 @@ async function underLoad(measure) {
 /**
  * @typedef {object} Stage
  * @property {import("etcd-discovery/testing").EtcdCluster} etcd
- * @property {Child} dies
+ * @property {Child | undefined} dies
  * @property {(afterMs: number) => Promise<any>} tell what happened since the last time it was asked
  */
 
@@ -70,7 +70,7 @@ export async function killedUnderLoad({ rounds }) {
         await underLoad(async ({ etcd, dies, tell }) => {
           if (etcdIs === "down") await etcd.kill();
           const before = await tell(normalMs);
-          await dies.kill();
+          await dies?.kill();
           const during = await tell(backMs);
           const after = await tell(normalMs);
           return {
