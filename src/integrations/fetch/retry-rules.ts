@@ -23,12 +23,14 @@ export function isFailedStatus(status: number): boolean {
 /** Longer than that nobody waits here because a host asked for it. */
 const longestRetryAfterMs = 1_000;
 
-/** How long a host asks to wait, in milliseconds; 0 if it does not, undefined if it is too long. */
+/**
+ * How long a host asks to wait, in milliseconds; 0 if it does not, undefined if it is too long. So is a
+ * date: nobody gives one for less than a second, and clocks disagree by more.
+ */
 export function retryAfterMs(header: unknown): number | undefined {
-  if (typeof header !== "string" || header === "") return 0;
-  const ms = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - Date.now();
-  if (Number.isNaN(ms)) return 0;
-  return ms <= longestRetryAfterMs ? Math.max(0, ms) : undefined;
+  if (header === undefined || header === "") return 0;
+  const ms = typeof header === "string" && /^\d+$/.test(header) ? Number(header) * 1_000 : Infinity;
+  return ms <= longestRetryAfterMs ? ms : undefined;
 }
 
 /** What undici says of a request that could be sent to nobody. */

@@ -195,7 +195,7 @@ test("a host that asks to wait a little is given the time, and one that asks for
   await client.fetch(url);
   statuses.push((await client.fetch(url)).status);
   expect(statuses).toEqual([503, 503]);
-  after = new Date(Date.now() - 60_000).toUTCString();
+  after = "0";
   await client.fetch(url);
   expect((await client.fetch(url)).status).toBe(200);
   expect([bad.requests.length, good.requests.length]).toEqual([4, 4]);
