@@ -5,6 +5,8 @@ import { startEtcd } from "etcd-discovery/testing";
 import { agreement } from "./credentials.js";
 import { manySubscribers, onePoll, oneSubscriber } from "./following.js";
 import { bundle, importTime, packages } from "./footprint.js";
+import { awayUnderLoad, killedUnderLoad } from "./http-outages.js";
+import { httpRequests } from "./http-requests.js";
 import { killed } from "./killed.js";
 import { firstView, oneUpdate, thousandServices } from "./many-hosts.js";
 import { graceful } from "./grpc.js";
@@ -35,6 +37,9 @@ const measures = {
   pick: picks,
   pools: thousandPools,
   grpc: graceful,
+  http: httpRequests,
+  "http-killed": killedUnderLoad,
+  "http-etcd-away": awayUnderLoad,
   "v2-register": onV2(aThousandV2),
   "v2-keep": onV2(keptAlive),
   "v2-follow": onV2(onePoll),
@@ -48,7 +53,8 @@ const usage = `npm run bench -- [options]
   --only <measure>  this one alone; may be given several times: ${Object.keys(measures).join(", ")}
   --rounds <count>  how often each contender is measured (default: 5)
   --quick           a tenth of the repetitions in two rounds: to see that it runs, not to compare
-  --full            a whole quiet minute for each contender, not 20 s; credentials on 1,000 Discoveries, too`;
+  --full            a whole quiet minute for each contender, not 20 s; etcd away for 60 s, not 10;
+                    credentials on 1,000 Discoveries, too`;
 
 const { values: options } = parseArgs({
   options: {

@@ -96,11 +96,35 @@ const violations: readonly [file: string, source: string, message: RegExp][] = [
   [
     "src/cli/main.ts",
     `import { resolver } from "../integrations/grpc/index.ts";`,
-    /nobody imports/,
+    /Nobody imports/,
   ],
-  ["src/discovery.ts", `import { resolver } from "./integrations/grpc/index.ts";`, /public face/],
+  [
+    "src/discovery.ts",
+    `import { resolver } from "./integrations/grpc/index.ts";`,
+    /Nobody imports/,
+  ],
   ["src/find/mirror.ts", `import { resolver } from "../integrations/grpc/index.ts";`, /find\//],
   ["src/testing/index.ts", `import { create } from "@bufbuild/protobuf";`, /protobuf/],
+  ["src/discovery.ts", `import { ServiceClient } from "./integrations/fetch/index.ts";`, /Nobody/],
+  ["src/discovery.ts", `import { Pool } from "undici";`, /undici/],
+  ["src/testing/index.ts", `import { Agent } from "undici";`, /undici/],
+  ["src/find/live/pool.ts", `import { fetch } from "../../integrations/fetch/index.ts";`, /find\//],
+  [
+    "src/integrations/fetch/router.ts",
+    `import { open } from "../../store/open-store.ts";`,
+    /An integration/,
+  ],
+  [
+    "src/integrations/fetch/router.ts",
+    `import { Mirror } from "../../find/mirror.ts";`,
+    /An integration/,
+  ],
+  [
+    "src/integrations/fetch/router.ts",
+    `import { Registrar } from "../../register/registrar.ts";`,
+    /An integration/,
+  ],
+  ["src/integrations/fetch/router.ts", `import { Server } from "@grpc/grpc-js";`, /An integration/],
   ["src/cli/main.ts", `import { memoryStore } from "../testing/index.ts";`, /testing\//],
   ["src/cli/main.ts", `import { create } from "@bufbuild/protobuf";`, /protobuf/],
 ];
@@ -135,6 +159,12 @@ const allowed: readonly [file: string, source: string][] = [
   ],
   ["src/integrations/grpc/a.ts", `import type { Discovery } from "../../discovery.ts";`],
   ["src/integrations/grpc/a.ts", `import type { LivePool } from "../../find/live/live-pool.ts";`],
+  ["src/integrations/fetch/router.ts", `import { Pool } from "undici"; import "node:net";`],
+  [
+    "src/integrations/fetch/router.ts",
+    `import type { LivePool } from "../../find/live/live-pool.ts";`,
+  ],
+  ["src/integrations/fetch/router.ts", `import type { Discovery } from "../../discovery.ts";`],
   ["src/testing/memory-store.ts", `import { serve } from "../store/memory/server.ts";`],
 ];
 

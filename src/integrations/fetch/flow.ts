@@ -1,0 +1,75 @@
+import { type Dispatcher, errors } from "undici";
+
+/** Names and values by turns, as they came; null before they did. */
+export type RawHeaders = NonNullable<Dispatcher.DispatchController["rawHeaders"]> | null;
+
+/**
+ * What whoever asked steers its request with, from the first attempt to the end of the response. It
+ * leads to the attempt that is under way; an abort is heard even if there is none.
+ */
+export class Flow implements Dispatcher.DispatchController {
+  readonly #onAbort: (reason: Error) => void;
+  #target: Dispatcher.DispatchController | undefined;
+  #paused = false;
+  #reason: Error | null = null;
+  #over = false;
+
+  constructor(onAbort: (reason: Error) => void) {
+    this.#onAbort = onAbort;
+  }
+
+  /** The attempt that is under way now. */
+  lead(target: Dispatcher.DispatchController): void {
+    this.#target = target;
+    if (this.#paused) target.pause();
+  }
+
+  /** The request has ended: nothing can be done about it any more. */
+  end(): void {
+    this.#over = true;
+  }
+
+  get aborted(): boolean {
+    return this.#reason !== null;
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  get reason(): Error | null {
+    return this.#reason;
+  }
+
+  get rawHeaders(): RawHeaders {
+    return this.#target?.rawHeaders ?? null;
+  }
+
+  set rawHeaders(headers: RawHeaders) {
+    if (this.#target !== undefined) this.#target.rawHeaders = headers;
+  }
+
+  get rawTrailers(): RawHeaders {
+    return this.#target?.rawTrailers ?? null;
+  }
+
+  set rawTrailers(trailers: RawHeaders) {
+    if (this.#target !== undefined) this.#target.rawTrailers = trailers;
+  }
+
+  abort(reason?: Error): void {
+    if (this.#over || this.#reason !== null) return;
+    this.#reason = reason ?? new errors.RequestAbortedError();
+    this.#onAbort(this.#reason);
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#target?.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#target?.resume();
+  }
+}
