@@ -30,7 +30,8 @@ export function lookupCall(options: LookupOptions, context: LookupContext): Read
   return {
     signal: optionalSignal(options.signal),
     timeoutMs,
-    settleAfterMs: Math.min(settleAfterMs, timeoutMs / 2),
+    // Who has less time than that wants an answer, not a second best one.
+    settleAfterMs: timeoutMs < 2 * settleAfterMs ? undefined : settleAfterMs,
   };
 }
 

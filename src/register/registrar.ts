@@ -32,17 +32,22 @@ export class Registrar {
         const level = failing ? "debug" : "warn";
         failing = true;
         logger[level]("could not open a session; trying again", { error: error.message });
+        // As long as there is another one, nobody has to do without.
+        if (holder.current !== undefined) return;
         for (const keeper of this.#keepers.values()) keeper.fail(error);
       },
       onOpened: () => {
         failing = false;
       },
-      onLost: (error) => {
+      onLost: (session, error) => {
         logger.warn("the session was lost; registering again", { error: error.message });
-        for (const keeper of this.#keepers.values()) keeper.lose(error);
+        for (const keeper of this.#keepers.values()) keeper.lose(session, error);
       },
-      onReplaced: (session) =>
-        Promise.all(Array.from(this.#keepers.values(), (keeper) => keeper.leave(session))),
+      onLeft: (hosts) => {
+        const wanted = hosts.map(({ service, id }) => this.#keepers.get(service)?.rewrite(id));
+        return wanted.includes(true);
+      },
+      random: context.random,
     });
     this.#holder = holder;
     this.#context = {

@@ -7,7 +7,6 @@ import type { Credentials } from "./credentials.ts";
 import type { Entry } from "./entry.ts";
 import { ordersDraining } from "./operator-order.ts";
 import { takeOff } from "./leaving.ts";
-import { LeftSessions } from "./left-sessions.ts";
 import { OwnRecords } from "./own-records.ts";
 import { settled, writePrivateHosts } from "./private-hosts.ts";
 import { type Rotation, rotate, writePublicHosts } from "./public-hosts.ts";
@@ -48,7 +47,6 @@ export class ServiceKeeper {
   readonly #records: OwnRecords;
   readonly #comparison: Comparison;
   readonly #rotations: Rotation[] = [];
-  readonly #left = new LeftSessions();
   readonly #superseded = new SupersededCredentials();
   #verify = false;
   #failing = false;
@@ -108,17 +106,20 @@ export class ServiceKeeper {
     this.#loop.wake();
   }
 
-  /** The session is gone, and with it all that was written under it. */
-  lose(cause: Error): void {
+  /** A session is gone, and with it all that was written under it. */
+  lose(session: Session, cause: Error): void {
     const error = asDiscoveryError(cause);
-    for (const entry of this.#entries.values()) if (entry.session !== undefined) entry.lose(error);
+    for (const entry of this.#entries.values()) if (entry.session === session) entry.lose(error);
     this.#loop.wake();
   }
 
-  /** Another session has taken the place of this one: resolves when nothing here lives by it any more. */
-  leave(session: Session): Promise<void> {
+  /** A host's record lives by a session that was replaced. Returns whether the host is known here. */
+  rewrite(id: string): boolean {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return false;
+    entry.dirty = true;
     this.#loop.wake();
-    return this.#left.add(session);
+    return true;
   }
 
   /** A session could not be opened. */
@@ -136,7 +137,6 @@ export class ServiceKeeper {
     this.#comparison.close();
     this.#settling.cancel();
     this.#undoTimer?.();
-    this.#left.close();
     for (const entry of [...this.#entries.values()]) this.forget(entry);
   }
 
@@ -244,7 +244,6 @@ export class ServiceKeeper {
     this.#judge();
     // One whose first write had no answer may have been found on the store with older ones.
     if (this.credentials !== undefined) this.adopt(this.credentials);
-    this.#left.review(this.#entries.values());
     if (!this.#hasWork()) {
       // One whose first write had no answer may have been found on the store.
       this.#follow();
@@ -256,7 +255,6 @@ export class ServiceKeeper {
       const rotation = this.#nextRotation();
       if (rotation !== undefined && (await rotate(this, session, rotation))) rotation.over = true;
       this.#follow();
-      this.#left.review(this.#entries.values());
       return this.#hasWork();
     } catch (error) {
       // It may have been carried out all the same, so the next step looks before it writes.

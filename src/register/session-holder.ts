@@ -1,9 +1,16 @@
 import { delay } from "../async/abort.ts";
 import { Backoff } from "../async/backoff.ts";
 import type { CancelTimer, Clock } from "../async/clock.ts";
-import type { Session, Store } from "../store/store.ts";
+import { isDiscoveryError } from "../errors.ts";
+import type { HostName, Session, Store } from "../store/store.ts";
 
 const firstTryMs = 1_000;
+
+/** Over which part of their time sessions are replaced that become outdated at once. */
+const replaceSpread = 0.25;
+
+/** How long after what lives by a replaced session was written again it is looked at, at first. */
+const firstLookMs = 50;
 
 export interface SessionHolderOptions {
   readonly store: Store;
@@ -15,11 +22,12 @@ export interface SessionHolderOptions {
 
   readonly onOpened: () => void;
 
-  /** The session in use has ended, and what was written under it is gone or will be. */
-  readonly onLost: (error: Error) => void;
+  /** A session has ended, and what was written under it is gone or will be. */
+  readonly onLost: (session: Session, error: Error) => void;
 
-  /** Another session is in use from now on. Resolves when nothing lives by this one any more, which still lives. */
-  readonly onReplaced: (session: Session) => Promise<unknown>;
+  /** These live by a session that was replaced, and have to be written again. Returns whether any of them is still wanted. */
+  readonly onLeft: (hosts: readonly HostName[]) => boolean;
+  readonly random: () => number;
 }
 
 /**
@@ -91,21 +99,42 @@ export class SessionHolder {
     return this.#opening.promise;
   }
 
-  /** The session lives, but had better not be relied upon. */
+  /** The session lives, but had better not be relied upon: opens another, and lets this one go when nothing lives by it. */
   async #replace(session: Session): Promise<void> {
     // One that nobody needs for now is replaced when it is needed again.
-    if (this.#session !== session || this.#linger !== undefined) return;
-    if (this.#replaced.has(session)) return;
+    const { ended, ttlSeconds } = session;
+    const known = this.#session !== session || this.#replaced.has(session);
+    if (known || ended.aborted || this.#linger !== undefined) return;
     this.#replaced.add(session);
     try {
+      // All processes hear of it at about the same time.
+      const spreadMs = ttlSeconds * 1_000 * replaceSpread;
+      await delay(this.#clock, this.#options.random() * spreadMs, ended);
       await this.#openAnother();
-      await this.#options.onReplaced(session);
-      await session.close(this.#options);
+      for (let pauseMs = firstLookMs; await this.#livesOn(session); pauseMs *= 2) {
+        await delay(this.#clock, Math.min(pauseMs, (ttlSeconds * 1_000) / 3), ended);
+      }
     } catch {
-      // Nobody wants another one: this one goes the way of all sessions.
+      // It has ended, or nobody wants another one.
     } finally {
       this.#replaced.delete(session);
+      // Somebody has come to want one meanwhile.
+      void this.#replace(session);
     }
+  }
+
+  /** Whether something still lives by a session that was replaced, which is seen to. */
+  async #livesOn(session: Session): Promise<boolean> {
+    const { onLeft, timeoutMs } = this.#options;
+    try {
+      const hosts = (await session.retire?.({ timeoutMs })) ?? [];
+      if (hosts.length === 0) return false;
+      if (onLeft(hosts)) return true;
+    } catch {
+      return true;
+    }
+    await session.close({ timeoutMs });
+    return false;
   }
 
   async #open(signal: AbortSignal): Promise<Session> {
@@ -143,9 +172,11 @@ export class SessionHolder {
     session.ended.addEventListener(
       "abort",
       () => {
-        if (this.#session !== session) return;
-        this.#session = undefined;
-        this.#options.onLost(session.ended.reason as Error);
+        const inUse = this.#session === session;
+        if (inUse) this.#session = undefined;
+        const reason = session.ended.reason as Error;
+        const own = isDiscoveryError(reason, "CLOSED");
+        if (inUse || (this.#replaced.has(session) && !own)) this.#options.onLost(session, reason);
       },
       { once: true },
     );

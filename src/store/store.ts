@@ -205,6 +205,12 @@ export type WriteResult =
       readonly current: Listing;
     };
 
+/** Names a host's record. */
+export interface HostName {
+  readonly service: string;
+  readonly id: string;
+}
+
 /** A lease: while it lives, so do the host records written under it. Kept alive by the driver. */
 export interface Session {
   /** What the store granted, which may be more than was asked for. */
@@ -224,6 +230,12 @@ export interface Session {
    * by it had better be written again under another one. Left out by stores that do not err so.
    */
   readonly outdated?: AbortSignal | undefined;
+
+  /**
+   * Ends the session if no record lives by it, and resolves with the hosts whose records do: none if it
+   * has ended. Only where there is {@link outdated}.
+   */
+  retire?(options: CallOptions): Promise<readonly HostName[]>;
 
   /** Ends the session and with it its records, as far as the store can be reached. Idempotent, never rejects. */
   close(options: CallOptions): Promise<void>;

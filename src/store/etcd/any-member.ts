@@ -3,11 +3,18 @@ import type { Clock } from "../../async/clock.ts";
 import { CallError } from "./call-error.ts";
 import type { EndpointChannel } from "./endpoint.ts";
 
-/** How long one member may take while there are others. */
-const attemptMs = 500;
+/** How long one member may take at first while there are others. */
+const firstAttemptMs = 500;
 
-/** The pause after all have failed. */
-const pauseMs = 100;
+/** The pause after all have failed, at first and at most. */
+const firstPauseMs = 100;
+const longestPauseMs = 800;
+
+/** What a call may cost. */
+interface AnyMemberCall {
+  readonly signal?: AbortSignal | undefined;
+  readonly timeoutMs: number;
+}
 
 /**
  * Calls that any member can answer by itself, leader or not. They have connections of their own, since
@@ -16,14 +23,20 @@ const pauseMs = 100;
 export class AnyMember<C extends EndpointChannel> {
   readonly #connect: () => readonly C[];
   readonly #clock: Clock;
+  readonly #random: () => number;
   #channels: readonly C[] | undefined;
-  #first = 0;
+  #first: number | undefined;
   #underWay = 0;
+  #gone: Promise<unknown> = Promise.resolve();
 
-  /** @param connect makes a channel to each member, which connects when it is used */
-  constructor(connect: () => readonly C[], clock: Clock) {
+  /**
+   * @param connect makes a channel to each member, which connects when it is used
+   * @param random chooses the first one, so that clients spread
+   */
+  constructor(connect: () => readonly C[], clock: Clock, random: () => number = Math.random) {
     this.#connect = connect;
     this.#clock = clock;
+    this.#random = random;
   }
 
   /**
@@ -33,7 +46,7 @@ export class AnyMember<C extends EndpointChannel> {
    */
   async call<T>(
     attemptOn: (channel: C, deadlineMs: number) => Promise<T>,
-    options: { readonly signal?: AbortSignal | undefined; readonly timeoutMs: number },
+    options: AnyMemberCall,
   ): Promise<T> {
     this.#underWay += 1;
     try {
@@ -48,28 +61,27 @@ export class AnyMember<C extends EndpointChannel> {
   async close(): Promise<void> {
     const channels = this.#channels ?? [];
     this.#channels = undefined;
-    await Promise.all(channels.map((channel) => channel.close()));
+    this.#gone = Promise.all([this.#gone, ...channels.map((channel) => channel.close())]);
+    await this.#gone;
   }
 
   async #call<T>(
     attemptOn: (channel: C, deadlineMs: number) => Promise<T>,
-    {
-      signal,
-      timeoutMs,
-    }: { readonly signal?: AbortSignal | undefined; readonly timeoutMs: number },
+    { signal, timeoutMs }: AnyMemberCall,
   ): Promise<T> {
     const deadline = this.#clock.now() + timeoutMs;
     const channels = (this.#channels ??= this.#connect());
-    for (;;) {
+    for (let round = 0; ; round += 1) {
       let failure: unknown;
-      const first = this.#first;
+      const first = (this.#first ??= Math.floor(this.#random() * channels.length));
       for (let step = 0; step < channels.length; step += 1) {
         const index = (first + step) % channels.length;
         const channel = channels[index];
         const leftMs = deadline - this.#clock.now();
         if (channel === undefined || (leftMs <= 0 && failure !== undefined)) break;
         try {
-          const answer = await attemptOn(channel, Math.min(Math.max(leftMs, 1), attemptMs));
+          const longestMs = firstAttemptMs * 2 ** round;
+          const answer = await attemptOn(channel, Math.min(Math.max(leftMs, 1), longestMs));
           this.#first = index;
           return answer;
         } catch (error) {
@@ -77,6 +89,7 @@ export class AnyMember<C extends EndpointChannel> {
           failure = error;
         }
       }
+      const pauseMs = Math.min(firstPauseMs * 2 ** round, longestPauseMs);
       if (this.#clock.now() + pauseMs >= deadline) throw failure;
       await delay(this.#clock, pauseMs, signal);
     }

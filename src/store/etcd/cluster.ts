@@ -57,6 +57,11 @@ export class Cluster {
     return false;
   }
 
+  /** Takes note of such an answer unless it is behind, or of another cluster; returns whether it is not. */
+  accept(header: AnswerHeader | undefined): boolean {
+    return header === undefined || !(this.#isOther(header) || this.notice(header));
+  }
+
   #isOther(header: AnswerHeader): boolean {
     const { clusterId } = header;
     return this.#id !== undefined && clusterId !== undefined && clusterId !== this.#id;

@@ -25,6 +25,7 @@ export class Authentication {
   readonly #backoff = new Backoff();
   readonly #closing = new AbortController();
   #metadata: Metadata | undefined;
+  #latest: Metadata | undefined;
   #pending: Promise<Metadata> | undefined;
   #refusal: unknown;
   #signedInAt = -Infinity;
@@ -52,6 +53,11 @@ export class Authentication {
   /** What to send with a call; undefined as long as nobody has signed in. */
   get metadata(): Metadata | undefined {
     return this.#metadata;
+  }
+
+  /** The same, or what was sent before it was in doubt: to sign in again takes a leader. */
+  get latest(): Metadata | undefined {
+    return this.#metadata ?? this.#latest;
   }
 
   /** Signs in if that is needed. */
@@ -92,6 +98,7 @@ export class Authentication {
       const token = user === undefined ? undefined : await this.#token(user);
       this.#signedInAt = this.#clock.now();
       this.#metadata = token === undefined ? anonymous : { ...anonymous, token };
+      this.#latest = this.#metadata;
       return this.#metadata;
     } catch (error) {
       // That etcd cannot be reached is the endpoints' concern; they have a backoff of their own.

@@ -43,9 +43,6 @@ export interface ClientCall {
   /** Whether the answer is agreed upon by the cluster, rather than one member's own. */
   readonly linearizable: boolean;
 
-  /** Whether any member will do, though it may know no leader. Default: false. */
-  readonly leaderless?: boolean | undefined;
-
   /** Told when each attempt begins, by the clock. */
   readonly onAttempt?: ((startedAt: number) => void) | undefined;
 }
@@ -69,7 +66,8 @@ export class Client {
     this.clock = options.clock;
     this.logger = options.logger;
     this.endpoints = new Endpoints({ ...options, failure: endpointFailure });
-    this.#anyMember = new AnyMember(() => options.addresses.map(options.connect), options.clock);
+    const connect = (): Channel[] => options.addresses.map(options.connect);
+    this.#anyMember = new AnyMember(connect, options.clock, options.random);
     this.cluster = new WitnessedCluster(options.onReplaced);
     this.authentication = new Authentication({
       user: options.user,
@@ -111,6 +109,31 @@ export class Client {
         }
       }
     }
+  }
+
+  /**
+   * The own answer of any member that has come as far as what was seen, whether it knows a leader or
+   * not. Rejects as {@link unary} does.
+   */
+  async askAny<I, O extends Answer>(
+    method: UnaryMethod<I, O>,
+    request: NoInfer<I>,
+    call: Pick<ClientCall, "signal" | "timeoutMs">,
+  ): Promise<O> {
+    if (this.#closed) throw closedError();
+    const { signal, timeoutMs } = call;
+    const deadline = this.clock.now() + timeoutMs;
+    const known = this.authentication.latest ?? (await this.#signedIn(call, deadline));
+    const metadata = leaderless(known);
+    return this.#anyMember.call(async (channel, deadlineMs) => {
+      try {
+        const answer = await channel.unary(method, request, { signal, deadlineMs, metadata });
+        if (this.cluster.accept(answer.header)) return answer;
+      } catch (error) {
+        throw isOneMembers(error) ? unfit(error.message, error) : error;
+      }
+      throw unfit("the member has not come as far as what was seen of others");
+    }, call);
   }
 
   /**
@@ -162,7 +185,10 @@ export class Client {
   }
 
   /** Waits for a token, but no longer than the call may take. */
-  async #signedIn({ signal, timeoutMs }: ClientCall, deadline: number): Promise<Metadata> {
+  async #signedIn(
+    { signal, timeoutMs }: Pick<ClientCall, "signal" | "timeoutMs">,
+    deadline: number,
+  ): Promise<Metadata> {
     const late = new AbortController();
     const tooLate = (): void => {
       const message = `signing in took over ${timeoutMs} ms`;
@@ -191,33 +217,13 @@ export class Client {
   #attempt<I, O extends Answer>(
     method: UnaryMethod<I, O>,
     request: NoInfer<I>,
-    options: AttemptOptions & {
-      readonly metadata: Metadata;
-      readonly leaderless?: boolean | undefined;
-    },
+    options: AttemptOptions & { readonly metadata: Metadata },
   ): Promise<O> {
     const { signal, metadata } = options;
-    if (options.leaderless === true) return this.#attemptOnAny(method, request, options);
     return this.endpoints.call(
       (channel, deadlineMs) => channel.unary(method, request, { signal, deadlineMs, metadata }),
       options,
     );
-  }
-
-  /** The same on any member that has come as far as what was seen. */
-  #attemptOnAny<I, O extends Answer>(
-    method: UnaryMethod<I, O>,
-    request: NoInfer<I>,
-    options: AttemptOptions & { readonly metadata: Metadata },
-  ): Promise<O> {
-    const { signal } = options;
-    const metadata = leaderless(options.metadata);
-    return this.#anyMember.call(async (channel, deadlineMs) => {
-      const answer = await channel.unary(method, request, { signal, deadlineMs, metadata });
-      if (!this.cluster.notice(answer.header)) return answer;
-      const message = "the member has not come as far as what was seen of others";
-      throw new GrpcError(GrpcStatus.UNAVAILABLE, message, { answered: true });
-    }, options);
   }
 
   async #signIn({ username, password }: User): Promise<string> {
@@ -237,6 +243,23 @@ export class Client {
 /** The metadata of a call that needs no leader. */
 function leaderless(metadata: Metadata): Metadata {
   return Object.fromEntries(Object.entries(metadata).filter(([name]) => name !== "hasleader"));
+}
+
+/** Refusals that say something about what was asked. */
+const ofTheRequest: ReadonlySet<number> = new Set([
+  GrpcStatus.OUT_OF_RANGE,
+  GrpcStatus.RESOURCE_EXHAUSTED,
+  GrpcStatus.PERMISSION_DENIED,
+]);
+
+/** Whether another member may answer what this one has refused. */
+function isOneMembers(error: unknown): error is GrpcError {
+  return error instanceof GrpcError && error.blame === "request" && !ofTheRequest.has(error.status);
+}
+
+/** The failure of a member whose answer is of no use. */
+function unfit(message: string, cause?: GrpcError): GrpcError {
+  return new GrpcError(GrpcStatus.UNAVAILABLE, message, { answered: true, cause });
 }
 
 export function closedError(): DiscoveryError {

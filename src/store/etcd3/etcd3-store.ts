@@ -21,7 +21,7 @@ import { Client, type ClientOptions, closedError } from "./client.ts";
 import { GrpcError } from "./grpc-error.ts";
 import { EtcdSession, grant, newLeaseId, revoke } from "./lease.ts";
 import type { OlderRecords } from "./older-records.ts";
-import { Reading } from "./reading.ts";
+import { hostNameOf, Reading } from "./reading.ts";
 import { discoveryError } from "./status.ts";
 import { ServiceWatch } from "./watch.ts";
 import { WatchStream } from "./watch-stream.ts";
@@ -152,7 +152,12 @@ export class Etcd3Store implements Store {
       const granted = await grant(this.#client, lease, ttlSeconds, { timeoutMs });
       signal?.throwIfAborted();
       if (this.#closing !== undefined) throw closedError();
-      session = new EtcdSession(this.#client, granted, (ended) => this.#sessions.delete(ended));
+      session = new EtcdSession(
+        this.#client,
+        granted,
+        (ended) => this.#sessions.delete(ended),
+        (key) => hostNameOf(key, this.#prefix),
+      );
       this.#sessions.add(session);
       return session;
     } catch (error) {

@@ -3,12 +3,13 @@ import { setMaxListeners } from "node:events";
 import type { CancelTimer } from "../../async/clock.ts";
 import { overdue } from "../../async/overdue.ts";
 import { DiscoveryError } from "../../errors.ts";
-import type { CallOptions, Session } from "../store.ts";
+import type { CallOptions, HostName, Session } from "../store.ts";
 import type { Client } from "./client.ts";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
 import { KeepAliveStream } from "./keep-alive-stream.ts";
 import * as methods from "./methods.ts";
 import { mayRevokeAsOldLeader } from "./old-leader.ts";
+import { discoveryError } from "./status.ts";
 
 /** Whoever notices the end of a lease this late was held up himself. */
 const stallMs = 1_000;
@@ -24,13 +25,22 @@ export class EtcdSession implements Session {
   readonly #outdate = new AbortController();
   readonly #stream: KeepAliveStream;
   readonly #onEnd: (session: EtcdSession) => void;
+  readonly #hostOf: (key: Uint8Array) => HostName | undefined;
   #term: bigint;
   #deadline = 0;
   #cancelDeadline: CancelTimer | undefined;
   #closing: Promise<void> | undefined;
 
-  /** @param onEnd called when the session needs no more care */
-  constructor(client: Client, granted: GrantedLease, onEnd: (session: EtcdSession) => void) {
+  /**
+   * @param onEnd called when the session needs no more care
+   * @param hostOf whose record a key is
+   */
+  constructor(
+    client: Client,
+    granted: GrantedLease,
+    onEnd: (session: EtcdSession) => void,
+    hostOf: (key: Uint8Array) => HostName | undefined,
+  ) {
     this.client = client;
     this.lease = granted.lease;
     this.ttlSeconds = granted.ttlSeconds;
@@ -38,6 +48,7 @@ export class EtcdSession implements Session {
     this.outdated = this.#outdate.signal;
     this.#term = granted.term;
     this.#onEnd = onEnd;
+    this.#hostOf = hostOf;
     // Each write under it listens to it.
     setMaxListeners(Infinity, this.ended);
     this.#stream = new KeepAliveStream(client, granted, {
@@ -62,6 +73,26 @@ export class EtcdSession implements Session {
   /** Something happened that the lease may not have survived: asks etcd now. */
   verify(): void {
     if (!this.ended.aborted) this.#stream.askNow();
+  }
+
+  async retire(options: CallOptions): Promise<readonly HostName[]> {
+    if (this.ended.aborted) return [];
+    try {
+      const call = { ...options, repeatable: true, linearizable: false };
+      const request = { ID: this.lease, keys: true };
+      const { keys, TTL } = await this.client.unary(methods.leaseTimeToLive, request, call);
+      if (TTL < 0n) this.lose("etcd has ended its lease");
+      const hosts = keys.flatMap((key) => this.#hostOf(key) ?? []);
+      if (hosts.length > 0) return hosts;
+    } catch (error) {
+      if (!(error instanceof GrpcError)) throw error;
+      // Who may not know cannot wait for it either. What it still holds is put back once it is gone.
+      if (error.status !== GrpcStatus.PERMISSION_DENIED) {
+        throw discoveryError(error, "tell what lives by a session");
+      }
+    }
+    await this.close(options);
+    return [];
   }
 
   close(options: CallOptions): Promise<void> {
@@ -89,9 +120,10 @@ export class EtcdSession implements Session {
   /** Another leader may have been chosen while the one that granted the lease is asleep. */
   async #judge(term: bigint): Promise<void> {
     const known = this.#term;
-    if (term <= known) return;
+    if (term === 0n || term === known) return;
     this.#term = term;
-    if (known === 0n || this.outdated.aborted) return;
+    // Terms begin anew when etcd is restored.
+    if (known === 0n || term < known || this.outdated.aborted) return;
     try {
       const { ended } = this;
       const timeoutMs = (this.ttlSeconds * 1_000) / 3;

@@ -2,7 +2,7 @@ import type { CallOptions } from "../store.ts";
 import type { Client } from "./client.ts";
 import * as methods from "./methods.ts";
 
-/** The first releases in which a leader that was asleep asks who leads before it ends leases (etcd's changelogs). */
+/** The first releases in which a leader that was asleep looks who leads before it ends leases (etcd's changelogs). */
 const mended: Readonly<Record<string, number>> = { "3.4": 31, "3.5": 13 };
 
 /** The last series in which no release is mended, and the first in which all are. */
@@ -22,7 +22,7 @@ export async function mayRevokeAsOldLeader(client: Client, call: CallOptions): P
   return members.length > 1;
 }
 
-/** By a version such as `3.4.23`. */
+/** By a version such as `3.4.23`. What etcd did makes the mistake rare; nothing is known to rule it out. */
 export function isMended(version: string): boolean {
   const [major = 0, minor = 0, patch = 0] = version.split(".").map((part) => parseInt(part, 10));
   if (major !== 3) return major > 3;

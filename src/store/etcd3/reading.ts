@@ -8,7 +8,7 @@ import {
   servicesPrefix,
 } from "../../model/keys.ts";
 import { delay } from "../../async/abort.ts";
-import type { Listing, ReadOptions, Selection } from "../store.ts";
+import type { HostName, Listing, ReadOptions, Selection } from "../store.ts";
 import type { Client } from "./client.ts";
 import type { RangeRequest, RangeResponse } from "./gen/etcd.ts";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
@@ -27,8 +27,9 @@ const pageBytes = 2 * 2 ** 20;
 /** How many hosts are asked for by name at most; of more, all are read. */
 const mostNamedHosts = 90;
 
-/** How long to wait before another member is asked, when what one knew was of no use. */
+/** How long to wait before members are asked again, when what one knew was of no use; at first, and at most. */
 const anotherMs = 100;
+const longestPauseMs = 800;
 
 /** What ranges held at a revision: encoded `KeyValue`s, by the order of the ranges. */
 interface Held {
@@ -63,7 +64,9 @@ export class Reading {
     // Nothing was selected: the revision is all there is to tell.
     if (ranges.length === 0) ranges.push({ ...prefixRange(prefix), countOnly: true });
 
-    const held = await this.#hold(ranges, afterKey, options, () => {
+    // Of a service with hosts, a member that knows its info alone knows too little.
+    const essential = info && ranges.length > 1 ? 1 : 0;
+    const held = await this.#hold(ranges, afterKey, options, essential, () => {
       const names = info ? [infoKey(this.#prefix, service)] : [];
       if (all || hosts.length > 0) names.push(prefix);
       return names;
@@ -92,7 +95,7 @@ export class Reading {
       const name = serviceOf(last, services);
       return name === undefined ? afterKey(last) : afterPrefix(hostsPrefix(this.#prefix, name));
     };
-    const held = await this.#hold(ranges, next, options, () => prefixes);
+    const held = await this.#hold(ranges, next, options, 0, () => prefixes);
     const [hosts = [], infos = []] = held.ranges;
     for (const encoded of hosts) {
       const name = serviceOf(keyOf(encoded), services);
@@ -109,23 +112,24 @@ export class Reading {
    * Reads all of some ranges at one revision.
    *
    * @param next where the page after one that ends with this key begins
+   * @param essential from which range on something has to be found, where a member answers by itself
    */
   #hold(
     ranges: readonly RangeRequest[],
     next: (last: Uint8Array) => Uint8Array,
     options: ReadOptions,
+    essential: number,
     keys: () => readonly string[],
   ): Promise<Held> {
-    const agreed = this.#gather(ranges, next, options, keys);
     const { settleAfterMs, signal, timeoutMs } = options;
-    if (settleAfterMs === undefined) return agreed;
+    if (settleAfterMs === undefined) return this.#gather(ranges, next, options, keys);
     const alone = ranges.map((range) => ({ ...range, serializable: true }));
     const leftMs = timeoutMs - settleAfterMs;
     return secondBest(
       this.#client.clock,
-      agreed,
+      (own) => this.#gather(ranges, next, { signal: own, timeoutMs }, keys),
       settleAfterMs,
-      (own) => this.#settle(alone, next, { signal: own, timeoutMs: leftMs }, keys),
+      (own) => this.#settle(alone, next, { signal: own, timeoutMs: leftMs }, essential, keys),
       signal,
     );
   }
@@ -135,18 +139,19 @@ export class Reading {
     ranges: readonly RangeRequest[],
     next: (last: Uint8Array) => Uint8Array,
     options: Call & { readonly signal: AbortSignal },
+    essential: number,
     keys: () => readonly string[],
   ): Promise<Held> {
     const { clock, cluster, logger } = this.#client;
-    for (;;) {
-      const { era } = cluster.mark;
+    const { era } = cluster.mark;
+    for (let pauseMs = anotherMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
       const held = await this.#gather(ranges, next, options, keys);
-      const found = held.ranges.some((range) => range.length > 0);
+      const found = held.ranges.slice(essential).some((range) => range.length > 0);
       if (found && cluster.mark.era === era) {
         logger.debug("etcd comes to no agreement: took what one member knew", { keys: keys() });
         return held;
       }
-      await delay(clock, anotherMs, options.signal);
+      await delay(clock, pauseMs, options.signal);
     }
   }
 
@@ -201,16 +206,20 @@ export class Reading {
   ): Promise<(RangeResponse | undefined)[]> {
     const [first] = ranges;
     const alone = first?.serializable === true;
-    const call = {
-      ...{ signal, timeoutMs, repeatable: true },
-      ...{ linearizable: !alone, leaderless: alone },
-    };
+    const call = { signal, timeoutMs, repeatable: true, linearizable: true };
+    const client = this.#client;
     if (ranges.length === 1 && first !== undefined) {
-      return [await this.#client.unary(methods.range, first, call)];
+      return [
+        await (alone
+          ? client.askAny(methods.range, first, call)
+          : client.unary(methods.range, first, call)),
+      ];
     }
     const success = ranges.map((range) => ({ requestRange: range }));
     const request = { compare: [], success, failure: [] };
-    const { header, responses } = await this.#client.unary(methods.txn, request, call);
+    const { header, responses } = await (alone
+      ? client.askAny(methods.txn, request, call)
+      : client.unary(methods.txn, request, call));
     return responses.map(({ responseRange }) => {
       // Only the transaction itself tells who answered.
       if (responseRange !== undefined) responseRange.header = header;
@@ -241,9 +250,19 @@ function furtherPageSize(encoded: readonly Uint8Array[]): number {
 
 /** The service that a key within the range of all hosts is a host's of. */
 function serviceOf(key: Uint8Array, services: string): string | undefined {
+  return hostNameIn(key, services)?.service;
+}
+
+/** Whose record a key is; undefined if it is no host's. */
+export function hostNameOf(key: Uint8Array, prefix: string): HostName | undefined {
+  return hostNameIn(key, servicesPrefix(prefix));
+}
+
+function hostNameIn(key: Uint8Array, services: string): HostName | undefined {
   const text = textOf(key);
-  const slash = text?.indexOf("/", services.length) ?? -1;
+  const slash = text?.startsWith(services) === true ? text.indexOf("/", services.length) : -1;
   if (text === undefined || slash === -1) return undefined;
-  const name = text.slice(services.length, slash);
-  return isServiceName(name) && isHostId(text.slice(slash + 1)) ? name : undefined;
+  const service = text.slice(services.length, slash);
+  const id = text.slice(slash + 1);
+  return isServiceName(service) && isHostId(id) ? { service, id } : undefined;
 }

@@ -1,41 +1,38 @@
 import { onAbort } from "../../async/abort.ts";
-import type { CancelTimer, Clock } from "../../async/clock.ts";
+import type { Clock } from "../../async/clock.ts";
+import { overdue } from "../../async/overdue.ts";
 
 /**
- * Waits for `best`, but after `afterMs` without it begins `second` as well; whichever comes first
- * will do. How `best` fails is how this fails; that of `second` is waited out.
- *
- * @param second its signal aborts when it is of no use any more
+ * Does `best`, but after `afterMs` without it begins `second` as well; whichever comes first will do,
+ * and aborts the other. How `best` fails is how this fails; that of `second` is waited out.
  */
 export function secondBest<T>(
   clock: Clock,
-  best: Promise<T>,
+  best: (signal: AbortSignal) => Promise<T>,
   afterMs: number,
   second: (signal: AbortSignal) => Promise<T>,
   signal: AbortSignal | undefined,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    let forget: (() => void) | undefined;
-    let abort: AbortController | undefined;
-    const cancel: CancelTimer = clock.setTimeout(() => {
-      const { signal: own } = (abort = new AbortController());
-      forget = signal && onAbort(signal, () => abort?.abort(signal.reason));
-      second(own).then(resolve, () => {});
-    }, afterMs);
+    const end = new AbortController();
+    const forget = signal && onAbort(signal, () => end.abort(signal.reason));
     const settled = (): void => {
       cancel();
       forget?.();
-      abort?.abort();
     };
-    best.then(
-      (value) => {
-        settled();
-        resolve(value);
-      },
-      (error) => {
-        settled();
-        reject(error);
-      },
-    );
+    const done = (value: T): void => {
+      settled();
+      resolve(value);
+      end.abort(superseded);
+    };
+    const cancel = overdue(clock, () => void second(end.signal).then(done, () => {}), afterMs);
+    best(end.signal).then(done, (error) => {
+      settled();
+      reject(error);
+      end.abort(superseded);
+    });
   });
 }
+
+/** Nobody sees it. Without one, each abort would make an exception with a stack of its own. */
+const superseded = new Error("another answer has come");

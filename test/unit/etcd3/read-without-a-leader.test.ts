@@ -3,6 +3,7 @@ import { silentLogger } from "../../../src/logger.ts";
 import { Etcd3Store } from "../../../src/store/etcd3/etcd3-store.ts";
 import { KeyValue, type RangeRequest, type TxnRequest } from "../../../src/store/etcd3/gen/etcd.ts";
 import { GrpcError, GrpcStatus } from "../../../src/store/etcd3/grpc-error.ts";
+import type { User } from "../../../src/store/etcd/user.ts";
 import type { Listing } from "../../../src/store/store.ts";
 import { type ManualClock, manualClock } from "../../../src/testing/index.ts";
 import { ScriptedChannel } from "../../support/scripted-channel.ts";
@@ -11,32 +12,49 @@ import { ScriptedChannel } from "../../support/scripted-channel.ts";
 interface Known {
   readonly hosts: readonly string[];
   readonly revision: bigint;
+  readonly clusterId?: bigint;
+  readonly info?: boolean;
+
+  /** It answers nothing that a client asks it. */
+  readonly refuses?: boolean;
 }
 
 /** A cluster without a leader, whose members know this, each by itself. */
-function leaderless(known: Known, ...others: Known[]) {
+function leaderless(known: Known, others: readonly Known[] = [], user?: User) {
   const clock = manualClock();
-  const cluster = { known, leader: false, alone: 0 };
+  // Without a leader calls that need one are refused, or find nothing but silence.
+  const cluster = { known, leader: false, alone: 0, silent: false };
   const answer =
     (member: () => Known): ScriptedChannel["answer"] =>
     (method, request, metadata) => {
+      const without = cluster.silent
+        ? new GrpcError(GrpcStatus.DEADLINE_EXCEEDED, "no answer in time")
+        : new GrpcError(GrpcStatus.UNAVAILABLE, "etcdserver: no leader", { answered: true });
+      if (method === "Authenticate") {
+        if (!cluster.leader) throw without;
+        return { header: { clusterId: 7n, revision: 1n, raftTerm: 2n }, token: "token" };
+      }
       expect(method).toBe("Txn");
       const { success } = request as TxnRequest;
       const ranges = success.map(({ requestRange }) => requestRange as RangeRequest);
       const alone = ranges.every(({ serializable }) => serializable === true);
       if (alone) cluster.alone += 1;
       if (!cluster.leader && (!alone || metadata?.["hasleader"] !== undefined)) {
-        throw new GrpcError(GrpcStatus.UNAVAILABLE, "etcdserver: no leader", { answered: true });
+        throw without;
       }
-      const { hosts, revision } = member();
+      const { hosts, revision, clusterId = 7n, info = false, refuses = false } = member();
+      if (refuses) throw new GrpcError(GrpcStatus.UNKNOWN, "the answer has HTTP status 500");
+      if (user !== undefined && metadata?.["token"] !== "token") {
+        throw new GrpcError(GrpcStatus.UNAUTHENTICATED, "etcdserver: invalid auth token");
+      }
       const responses = ranges.map(({ rangeEnd }) => ({
         responseRange: {
-          kvs: rangeEnd === undefined ? [] : hosts.map(record),
+          kvs: (rangeEnd === undefined ? (info ? ["info"] : []) : hosts).map(record),
           more: false,
           count: 0n,
         },
       }));
-      return { header: { clusterId: 7n, revision, raftTerm: 2n }, responses };
+      return { header: { clusterId, revision, raftTerm: 2n }, responses };
     };
   const members = [() => cluster.known, ...others.map((other) => () => other)];
   const store = new Etcd3Store({
@@ -49,6 +67,9 @@ function leaderless(known: Known, ...others: Known[]) {
     prefix: "",
     clock,
     logger: silentLogger,
+    user,
+    // The first of the members is asked first.
+    random: () => 0.01,
   });
   const read = (settleAfterMs?: number): Promise<Listing> =>
     store.read("api", { info: true, hosts: "all" }, { timeoutMs: 5_000, settleAfterMs });
@@ -95,6 +116,8 @@ test("where nobody said that it would do, a member's own knowledge is not asked 
 const unfit = {
   "is behind what was seen": { hosts: ["a"], revision: 8n },
   "knows of nothing": { hosts: [], revision: 9n },
+  "knows of no host of a service": { hosts: [], revision: 9n, info: true },
+  "is of another cluster": { hosts: ["a"], revision: 90n, clusterId: 8n },
 };
 
 test.each(Object.entries(unfit))("a member that %s is not believed", async (_, known) => {
@@ -114,7 +137,7 @@ test.each(Object.entries(unfit))("a member that %s is not believed", async (_, k
 
 test("one that is behind is passed over for one that is not", async () => {
   const newest = { hosts: ["a", "b"], revision: 9n };
-  const { store, cluster, clock, read } = leaderless(newest, newest);
+  const { store, cluster, clock, read } = leaderless(newest, [newest]);
   cluster.leader = true;
   await read();
   cluster.leader = false;
@@ -122,6 +145,33 @@ test("one that is behind is passed over for one that is not", async () => {
   const reading = read(1_000);
   expect(await settledAfter(clock, reading, 5_000)).toBeLessThan(1_100);
   expect((await reading).hosts.map(({ id }) => id)).toEqual(["a", "b"]);
+  await store.close();
+});
+
+test("one that refuses is passed over, too", async () => {
+  const whole = { hosts: ["a"], revision: 9n };
+  const { store, clock, read } = leaderless({ ...whole, refuses: true }, [whole]);
+  const reading = read(1_000);
+  expect(await settledAfter(clock, reading, 5_000)).toBeLessThan(1_100);
+  await store.close();
+});
+
+test("who has signed in goes on with the token from before, as nobody can sign in without a leader", async () => {
+  const user = { username: "user", password: "secret" };
+  const { store, cluster, clock, read } = leaderless({ hosts: ["a"], revision: 9n }, [], user);
+  cluster.leader = true;
+  await settledAfter(clock, read(), 100);
+  cluster.leader = false;
+  cluster.silent = true;
+  // Silence puts the token in doubt.
+  const short = store.read("api", { info: true, hosts: "all" }, { timeoutMs: 300 });
+  expect(await settledAfter(clock, short, 1_000)).toBeLessThan(1_000);
+  await expect(short).rejects.toMatchObject({ code: "TIMEOUT" });
+  for (let lookups = 0; lookups < 3; lookups += 1) {
+    const reading = read(1_000);
+    expect(await settledAfter(clock, reading, 5_000)).toBeLessThan(1_100);
+    expect((await reading).hosts.map(({ id }) => id)).toEqual(["a"]);
+  }
   await store.close();
 });
 

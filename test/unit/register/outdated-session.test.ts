@@ -1,7 +1,14 @@
 import { afterEach, expect, test } from "vitest";
 import { Discovery } from "../../../src/discovery.ts";
+import { DiscoveryError } from "../../../src/errors.ts";
 import type { Registration } from "../../../src/index.ts";
-import type { Session, Store } from "../../../src/store/store.ts";
+import type {
+  CallOptions,
+  HostName,
+  Session,
+  Store,
+  WriteResult,
+} from "../../../src/store/store.ts";
 import { memoryStore } from "../../../src/testing/index.ts";
 import { collect } from "../../support/collect.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -13,29 +20,49 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((discovery) => discovery.close()));
 });
 
-/** A store whose sessions become outdated when the test says so. */
-function outdatable(): { store: Store; sessions: Session[]; outdate: () => void; fail: boolean } {
+/** A store whose sessions become outdated, and whose calls fail, when the test says so. */
+function outdatable() {
   const inner = memoryStore();
   const sessions: Session[] = [];
   const ends: AbortController[] = [];
-  const stage = { fail: false };
+  const lives = new Map<string, Session>();
+  const stage = {
+    sessions,
+    noSessions: false,
+    noWrites: false,
+    outdate: () => ends.at(-1)?.abort(),
+  };
+  const open = async (...args: Parameters<Store["openSession"]>): Promise<Session> => {
+    if (stage.noSessions) throw new Error("not now");
+    const session = await inner.openSession(...args);
+    const end = new AbortController();
+    ends.push(end);
+    const retire = async (options: CallOptions): Promise<readonly HostName[]> => {
+      const hosts = [...lives].filter(([, by]) => by === session).map(([id]) => id);
+      if (hosts.length === 0) await session.close(options);
+      return hosts.map((id) => ({ service: "api", id }));
+    };
+    sessions.push(Object.assign(session, { outdated: end.signal, retire }));
+    return session;
+  };
+  const write = async (...args: Parameters<Store["write"]>): Promise<WriteResult> => {
+    if (stage.noWrites) throw new DiscoveryError("UNAVAILABLE", "no write now");
+    const result = await inner.write(...args);
+    for (const change of result.applied ? args[0].changes : []) {
+      if (change.kind === "put-host") lives.set(change.id, change.session);
+      if (change.kind === "delete-host") lives.delete(change.id);
+    }
+    return result;
+  };
   const store = new Proxy<Store>(inner, {
     get(target, name) {
-      if (name === "openSession") {
-        return async (...args: Parameters<Store["openSession"]>) => {
-          if (stage.fail) throw new Error("not now");
-          const session = await target.openSession(...args);
-          const end = new AbortController();
-          ends.push(end);
-          sessions.push(Object.assign(session, { outdated: end.signal }));
-          return session;
-        };
-      }
+      if (name === "openSession") return open;
+      if (name === "write") return write;
       const value: unknown = Reflect.get(target, name);
       return typeof value === "function" ? (value.bind(target) as unknown) : value;
     },
   });
-  return Object.assign(stage, { store, sessions, outdate: () => ends.at(-1)?.abort() });
+  return Object.assign(stage, { store });
 }
 
 function discover(store: Store): Discovery {
@@ -52,18 +79,17 @@ test("all hosts move to another session, and nobody notices", async () => {
   const discovery = discover(store);
   const a = discovery.register("api", { hostname: "a", ports: { http: 80 } });
   const b = discovery.register("api", { hostname: "b", ports: { http: 80 }, public: true });
-  const c = discovery.register("web", { hostname: "c", ports: { http: 80 } });
-  await registered(a, b, c);
+  await registered(a, b);
   const subscription = discovery.subscribe("api");
   const events = collect(subscription, (event) => event);
   await subscription.waitReady();
-  const states = [a, b, c].map(statesOf);
+  const states = [a, b].map(statesOf);
   const before = await recordsOf(store, "api");
 
   outdate();
   await eventually(() => expect(sessions.map(({ ended }) => ended.aborted)).toEqual([true, false]));
   expect(await recordsOf(store, "api")).toEqual(before);
-  expect(states).toEqual([[], [], []]);
+  expect(states).toEqual([[], []]);
   expect(events.items).toEqual([]);
 
   // What they live by now is the other one.
@@ -77,15 +103,40 @@ test("a host keeps its session until another can be had", async () => {
   const host = discovery.register("api", { hostname: "a", ports: { http: 80 } });
   await registered(host);
   const states = statesOf(host);
-  stage.fail = true;
+  stage.noSessions = true;
   stage.outdate();
   await host.update({ weight: 2 });
   expect(stage.sessions.map(({ ended }) => ended.aborted)).toEqual([false]);
-  stage.fail = false;
+  stage.noSessions = false;
   await eventually(() =>
     expect(stage.sessions.map(({ ended }) => ended.aborted)).toEqual([true, false]),
   );
   expect(states).toEqual([]);
+});
+
+test("a session that a record lives by is not given back, whatever becomes of the next ones", async () => {
+  const stage = outdatable();
+  const discovery = discover(stage.store);
+  const host = discovery.register("api", { hostname: "a", ports: { http: 80 } });
+  await registered(host);
+  const { sessions } = stage;
+  const lives = () => sessions.map(({ ended }) => !ended.aborted);
+  stage.noWrites = true;
+  stage.outdate();
+  await eventually(() => expect(lives()).toEqual([true, true]));
+  await sessions[1]?.close({ timeoutMs: 1_000 });
+  // The one that replaces it is outdated in its turn, and so on: of those that nothing lives by none stays.
+  for (const count of [3, 4, 5]) {
+    await eventually(() => expect(sessions).toHaveLength(count));
+    stage.outdate();
+  }
+  await eventually(() => expect(sessions).toHaveLength(6));
+  await eventually(() => expect(lives()).toEqual([true, false, false, false, false, true]));
+  expect((await recordsOf(stage.store, "api")).hosts).toHaveLength(1);
+  stage.noWrites = false;
+  await eventually(() => expect(lives()).toEqual([false, false, false, false, false, true]), 5_000);
+  expect((await recordsOf(stage.store, "api")).hosts).toHaveLength(1);
+  await eventually(() => expect(host.state).toBe("registered"));
 });
 
 test("a host that comes and one that leaves meanwhile are where they belong", async () => {

@@ -223,6 +223,8 @@ export interface LeaseKeepAliveResponse {
 
 export interface LeaseTimeToLiveRequest {
   ID: bigint;
+  /** To be told the keys that live by it, too. */
+  keys?: boolean | undefined;
 }
 
 export interface LeaseTimeToLiveResponse {
@@ -231,6 +233,7 @@ export interface LeaseTimeToLiveResponse {
   /** Seconds that are left; -1: there is no such lease. */
   TTL: bigint;
   grantedTTL: bigint;
+  keys: Uint8Array[];
 }
 
 export interface AuthenticateRequest {
@@ -2110,7 +2113,7 @@ export const LeaseKeepAliveResponse: MessageFns<LeaseKeepAliveResponse> = {
 };
 
 function createBaseLeaseTimeToLiveRequest(): LeaseTimeToLiveRequest {
-  return { ID: 0n };
+  return { ID: 0n, keys: undefined };
 }
 
 export const LeaseTimeToLiveRequest: MessageFns<LeaseTimeToLiveRequest> = {
@@ -2120,6 +2123,9 @@ export const LeaseTimeToLiveRequest: MessageFns<LeaseTimeToLiveRequest> = {
         throw new globalThis.Error("value provided for field message.ID of type int64 too large");
       }
       writer.uint32(8).int64(message.ID);
+    }
+    if (message.keys !== undefined) {
+      writer.uint32(16).bool(message.keys);
     }
     return writer;
   },
@@ -2145,6 +2151,14 @@ export const LeaseTimeToLiveRequest: MessageFns<LeaseTimeToLiveRequest> = {
             message.ID = reader.int64() as bigint;
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.keys = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2159,7 +2173,7 @@ export const LeaseTimeToLiveRequest: MessageFns<LeaseTimeToLiveRequest> = {
 };
 
 function createBaseLeaseTimeToLiveResponse(): LeaseTimeToLiveResponse {
-  return { header: undefined, ID: 0n, TTL: 0n, grantedTTL: 0n };
+  return { header: undefined, ID: 0n, TTL: 0n, grantedTTL: 0n, keys: [] };
 }
 
 export const LeaseTimeToLiveResponse: MessageFns<LeaseTimeToLiveResponse> = {
@@ -2184,6 +2198,9 @@ export const LeaseTimeToLiveResponse: MessageFns<LeaseTimeToLiveResponse> = {
         throw new globalThis.Error("value provided for field message.grantedTTL of type int64 too large");
       }
       writer.uint32(32).int64(message.grantedTTL);
+    }
+    for (const v of message.keys) {
+      writer.uint32(42).bytes(v!);
     }
     return writer;
   },
@@ -2231,6 +2248,14 @@ export const LeaseTimeToLiveResponse: MessageFns<LeaseTimeToLiveResponse> = {
             }
 
             message.grantedTTL = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.keys.push(reader.bytes());
             continue;
           }
         }
