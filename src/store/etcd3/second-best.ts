@@ -20,13 +20,13 @@ export function secondBest<T>(
       cancel();
       forget?.();
     };
-    const done = (value: T): void => {
+    const answered = (value: T): void => {
       settled();
       resolve(value);
       end.abort(superseded);
     };
-    const cancel = overdue(clock, () => void second(end.signal).then(done, () => {}), afterMs);
-    best(end.signal).then(done, (error) => {
+    const cancel = overdue(clock, () => void second(end.signal).then(answered, () => {}), afterMs);
+    best(end.signal).then(answered, (error) => {
       settled();
       reject(error);
       end.abort(superseded);
