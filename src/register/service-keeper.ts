@@ -157,14 +157,13 @@ export class ServiceKeeper {
     const now = this.context.store.clock.now();
     return this.wanted(isPublic).filter((entry) => {
       if (!entry.dirty) return false;
-      if (entry.undoneAt === undefined || now - entry.undoneAt >= undoEveryMs) return true;
-      this.#undoTimer ??= this.context.store.clock.setTimeout(
-        () => {
-          this.#undoTimer = undefined;
-          this.#loop.wake();
-        },
-        entry.undoneAt + undoEveryMs - now,
-      );
+      // Compared as the timer reckons it, or a moment that is lost in rounding would never pass.
+      const dueAt = (entry.undoneAt ?? -Infinity) + undoEveryMs;
+      if (now >= dueAt) return true;
+      this.#undoTimer ??= this.context.store.clock.setTimeout(() => {
+        this.#undoTimer = undefined;
+        this.#loop.wake();
+      }, dueAt - now);
       return false;
     });
   }

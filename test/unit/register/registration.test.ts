@@ -595,6 +595,19 @@ test("a host whose first write got no answer, and was found on the store, is put
   expect((await recordsOf(store, "api")).hosts).toMatchObject([{ uuid: registration.uuid }]);
 });
 
+test("a moment that is lost in rounding does not keep a record from being put back again", async () => {
+  const clock = manualClock();
+  const store = memoryStore({ clock });
+  const registration = discover({ store }).register("api", privateHost);
+  const record = { kind: "host", id: registration.uuid } as const;
+  await clock.advance(1575.0673232263227);
+  store.delete("api", record);
+  await clock.advance(0.1);
+  store.delete("api", record);
+  await clock.advance(1_000);
+  expect((await recordsOf(store, "api")).hosts).toMatchObject([{ uuid: registration.uuid }]);
+});
+
 describe("refusing", () => {
   test("everything wrong at once, by a throw that names it", async () => {
     const registration = discover({ store: memoryStore() }).register("api", publicHost("u", "p"));
