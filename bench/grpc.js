@@ -5,7 +5,7 @@ import { Discovery } from "etcd-discovery";
 import { registerEtcdResolver } from "etcd-discovery/grpc";
 import { Child } from "./child.js";
 import { echo } from "./grpc-echo.js";
-import { byTurns, medians, throughput } from "./harness.js";
+import { byTurns, cpuMs, medians, throughput } from "./harness.js";
 import { atLeast, atMost } from "./table.js";
 
 const backends = 3;
@@ -13,8 +13,8 @@ const inFlight = 32;
 
 /**
  * Three servers in processes of their own: what fails when one of them leaves while calls are made
- * all the time; and how many calls a second are made by the service's name and, bare, by gRPC's own
- * round_robin to three addresses.
+ * all the time; and how many calls are made in a second of CPU time by the service's name and, bare,
+ * by gRPC's own round_robin to three addresses.
  *
  * @param {import("./harness.js").Bench} bench
  */
@@ -29,16 +29,16 @@ export async function graceful({ etcd: { endpoint }, rounds, times }) {
       failed += counts.failed;
       answered += counts.answered;
     }
-    const rate = await rates(endpoint, "bench-grpc-rate", { rounds, count: times(5_000) });
-    const calls = `of ${(answered + failed).toLocaleString("en")}`;
+    const calls = await rates(endpoint, "bench-grpc-rate", { rounds, count: times(5_000) });
+    const all = `of ${(answered + failed).toLocaleString("en")}`;
     return [
       {
-        measure: `gRPC: one of three backends leaves gracefully under load: failed calls, ${calls}`,
+        measure: `gRPC: one of three backends leaves gracefully under load: failed calls, ${all}`,
         ...{ ours: failed, goals: [atMost(0)] },
       },
       {
-        ...{ measure: `gRPC: calls to three backends, ${inFlight} in flight`, unit: "/s" },
-        ...{ ...rate, goals: [atLeast(0.9, "bare")] },
+        measure: `gRPC: calls to three backends in a second of CPU time, ${inFlight} in flight`,
+        ...{ unit: "/s", ...calls, goals: [atLeast(0.9, "bare")] },
       },
     ];
   } finally {
@@ -96,8 +96,8 @@ async function rates(endpoint, service, { rounds, count }) {
   try {
     const { ours, bare } = medians(
       await byTurns(rounds, {
-        ours: () => throughput(count, inFlight, () => call(clients.ours)),
-        bare: () => throughput(count, inFlight, () => call(clients.bare)),
+        ours: () => rate(clients.ours, count),
+        bare: () => rate(clients.bare, count),
       }),
     );
     return { ours, bare };
@@ -106,6 +106,18 @@ async function rates(endpoint, service, { rounds, count }) {
     clients.bare.close();
     await Promise.all(children.map((child) => child.kill()));
   }
+}
+
+/**
+ * How many calls are made in a second of this process' CPU time.
+ *
+ * @param {Client} client
+ * @param {number} count
+ */
+async function rate(client, count) {
+  const before = cpuMs();
+  await throughput(count, inFlight, () => call(client));
+  return (count / (cpuMs() - before)) * 1_000;
 }
 
 /**

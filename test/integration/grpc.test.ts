@@ -35,6 +35,9 @@ async function makeFleet(etcd: string, names: readonly string[]) {
   return { client, children, discovery, env, start };
 }
 
+const notTold =
+  /^etcd:\/\/\/api: etcd has not told the hosts of "api" within 5000 ms: .*127\.0\.0\.1:1/;
+
 /** How many calls are under way all the time. */
 const width = 8;
 
@@ -174,7 +177,5 @@ test("a client keeps no process alive, closed or not, and a call only until it h
   // Without etcd, the wait for the hosts ends with the time for it.
   await using lonely = await runChild(call, { env: { ETCD_HOSTS: "http://127.0.0.1:1" } });
   expect(await lonely.exit).toEqual({ code: 0, signal: null, stderr: "" });
-  expect(lonely.said).toEqual([
-    { answer: 'etcd:///api: etcd has not told the hosts of "api" within 5000 ms' },
-  ]);
+  expect(lonely.said).toEqual([{ answer: expect.stringMatching(notTold) as unknown }]);
 }, 120_000);

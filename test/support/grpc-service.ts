@@ -118,7 +118,11 @@ export interface WhoClient extends Disposable {
   readonly client: grpc.Client;
 
   /** Who answers. Rejects with gRPC's error. */
-  who(options?: { deadlineMs?: number; metadata?: grpc.Metadata }): Promise<string>;
+  who(options?: {
+    readonly deadlineMs?: number;
+    readonly metadata?: grpc.Metadata;
+    readonly credentials?: grpc.CallCredentials;
+  }): Promise<string>;
   ticks(): grpc.ClientReadableStream<string>;
 }
 
@@ -126,17 +130,16 @@ export interface WhoClient extends Disposable {
 export function whoClient(
   target: string,
   options: grpc.ChannelOptions = {},
-  credentials: grpc.ChannelCredentials = grpc.credentials.createInsecure(),
-  callCredentials?: grpc.CallCredentials,
+  channelCredentials: grpc.ChannelCredentials = grpc.credentials.createInsecure(),
 ): WhoClient {
-  const client = new grpc.Client(target, credentials, {
+  const client = new grpc.Client(target, channelCredentials, {
     "grpc.enable_http_proxy": 0,
     ...options,
   });
   const { who, ticks } = definition;
   return {
     client,
-    who: ({ deadlineMs = 10_000, metadata = new grpc.Metadata() } = {}) =>
+    who: ({ deadlineMs = 10_000, metadata = new grpc.Metadata(), credentials } = {}) =>
       new Promise((resolve, reject) => {
         client.makeUnaryRequest(
           who.path,
@@ -146,7 +149,7 @@ export function whoClient(
           metadata,
           {
             deadline: Date.now() + deadlineMs,
-            ...(callCredentials && { credentials: callCredentials }),
+            ...(credentials && { credentials }),
           },
           (error, answer) => {
             if (error !== null) reject(error);

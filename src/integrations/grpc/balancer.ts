@@ -6,6 +6,7 @@ import {
   type Resolution,
   resolutionAttribute,
 } from "./balancer-config.ts";
+import { CallUses } from "./call-uses.ts";
 import { Connection } from "./connection.ts";
 import { HostPicker } from "./host-picker.ts";
 
@@ -25,6 +26,7 @@ class Balancer implements experimental.LoadBalancer {
 
   /** It outlasts the connections, as a host that was left alone for a while is no new one. */
   readonly #failed = new Map<string, string>();
+  readonly #uses = new CallUses();
   #resolution: Resolution | undefined;
 
   /** While connections are made and closed, of which each would tell of itself. */
@@ -120,7 +122,7 @@ class Balancer implements experimental.LoadBalancer {
 
   #tell(): void {
     if (this.#resolution === undefined) return;
-    const picker = new HostPicker(this.#resolution, this.#connections, this.#failed);
+    const picker = new HostPicker(this.#resolution, this.#connections, this.#failed, this.#uses);
     const { state } = picker;
     const failed = state === connectivityState.TRANSIENT_FAILURE;
     this.#helper.updateState(state, picker, failed ? picker.reason : null);

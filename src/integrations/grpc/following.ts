@@ -65,7 +65,7 @@ export class Following {
       // Calls that wait for somebody to be ready look again when hosts that were too old are not so any more.
       pool.on("freshness", ({ source }) => this.#tellHosts(pool, source === "live")),
       pool.on("closed", () => this.#inform(pool, [], closed())),
-      systemClock.setTimeout(() => this.#giveUp(), this.#settings.waitMs),
+      systemClock.setTimeout(() => this.#giveUp(pool), this.#settings.waitMs),
     );
     // No event tells that etcd refuses.
     pool.waitReady({ signal: this.#waiting.signal }).then(
@@ -75,10 +75,12 @@ export class Following {
   }
 
   /** Waiting keeps the process alive, and calls waiting; what comes later is told all the same. */
-  #giveUp(): void {
+  #giveUp(pool: LivePool): void {
     const { service } = this.#target;
     const { waitMs } = this.#settings;
-    const message = `etcd has not told the hosts of "${service}" within ${waitMs} ms`;
+    const { cause } = whyNobody(pool);
+    const why = cause instanceof Error ? `: ${cause.message}` : "";
+    const message = `etcd has not told the hosts of "${service}" within ${waitMs} ms${why}`;
     this.#waiting.abort(new DiscoveryError("UNAVAILABLE", message));
   }
 
@@ -118,11 +120,11 @@ function closed(): DiscoveryError {
 }
 
 /** What a pick of a pool without hosts throws. */
-function whyNobody(pool: LivePool): unknown {
+function whyNobody(pool: LivePool): Error {
   try {
     pool.pick();
-    return new DiscoveryError("NO_HOST_FOUND", "there is no host");
   } catch (error) {
-    return error;
+    return error as Error;
   }
+  return new DiscoveryError("NO_HOST_FOUND", "there is no host");
 }

@@ -1,7 +1,7 @@
 import { connectivityState, experimental, Metadata, status } from "@grpc/grpc-js";
 import type { Host } from "../../model/host.ts";
 import type { Resolution } from "./balancer-config.ts";
-import { CallUse } from "./call-use.ts";
+import type { CallUse, CallUses } from "./call-uses.ts";
 import type { Connection } from "./connection.ts";
 
 /** Why hosts could not be reached, by their uuids, the latest last. Those that were reached since are not among them. */
@@ -12,6 +12,7 @@ export class HostPicker implements experimental.Picker {
   readonly #resolution: Resolution;
   readonly #connections: ReadonlyMap<string, Connection>;
   readonly #failed: FailedHosts;
+  readonly #uses: CallUses;
 
   /** What the pool picks from, and who of them is not connected. */
   #pickable: readonly Host[] | undefined;
@@ -22,10 +23,12 @@ export class HostPicker implements experimental.Picker {
     resolution: Resolution,
     connections: ReadonlyMap<string, Connection>,
     failed: FailedHosts,
+    uses: CallUses,
   ) {
     this.#resolution = resolution;
     this.#connections = connections;
     this.#failed = failed;
+    this.#uses = uses;
   }
 
   /** How things stand, for the channel. */
@@ -52,7 +55,7 @@ export class HostPicker implements experimental.Picker {
         return picked ?? queued;
       }
       if (settings.credentials) addCredentials(args.metadata, use.host);
-      return counted(picked, new CallUse(pool, use));
+      return counted(picked, this.#uses.picked(pool, use));
     } catch (error) {
       return unavailable(`${target.text}: ${(error as Error).message}`);
     }
