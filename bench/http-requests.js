@@ -21,7 +21,7 @@ export async function httpRequests({ etcd: { endpoint }, rounds, times }) {
     for (const by of ["fetch", "request"]) {
       /** @param {"ours" | "bare"} contender */
       const turn = (contender) => async () => {
-        const args = [endpoint, service, port, times(40_000), by];
+        const args = [endpoint, service, port, times(10_000), by];
         const child = new Child("http-requests-process.js", contender, args);
         try {
           return await child.message();
