@@ -5,7 +5,7 @@ import type { Session, StoredRecord, WatchChange } from "../store/store.ts";
 import { Comparison, infoId } from "./comparison.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Entry } from "./entry.ts";
-import { ordersDraining } from "./operator-order.ts";
+import { judge } from "./judge.ts";
 import { takeOff } from "./leaving.ts";
 import { OwnRecords } from "./own-records.ts";
 import { settled, writePrivateHosts } from "./private-hosts.ts";
@@ -240,7 +240,7 @@ export class ServiceKeeper {
     const leaving = [...this.#entries.values()].filter((entry) => entry.leaving);
     if (leaving.length > 0) await takeOff(this, leaving).finally(() => this.#follow());
     if (this.#verify) await this.#compare();
-    this.#judge();
+    for (const entry of this.#entries.values()) judge(entry, this.context);
     // One whose first write had no answer may have been found on the store with older ones.
     if (this.credentials !== undefined) this.adopt(this.credentials);
     if (!this.#hasWork()) {
@@ -345,45 +345,6 @@ export class ServiceKeeper {
     this.#records.close();
     this.#verify = true;
     this.#loop.wake();
-  }
-
-  /** Decides what to do about what was seen of the own records since the last step. */
-  #judge(): void {
-    for (const entry of this.#entries.values()) {
-      const { observed } = entry;
-      entry.observed = undefined;
-      if (observed === undefined || entry.ending) continue;
-      if (observed.revision <= entry.knownAt) continue;
-      const { value, revision } = observed;
-      if (entry.withheld) {
-        // It comes off again, whoever has put it there.
-        entry.stored = value && { revision, value };
-        if (value === undefined && entry.absentAt !== undefined) entry.absentAt = revision;
-      } else if (entry.state === "unhealthy") {
-        // On its way back, and written anyway.
-        continue;
-      } else if (value === undefined) {
-        if (entry.registered) entry.lose(this.#lost(entry, "was deleted"));
-      } else if (Buffer.compare(value, entry.encode()) === 0) {
-        // Somebody else's copy would outlive this process, so it is written again, but for one
-        // that a first write with no answer has left.
-        if (entry.registered || entry.session?.ended.aborted !== false) entry.dirty = true;
-        else entry.confirm(entry.record, value, revision, this.context.store.clock.now());
-      } else if (!entry.marked && ordersDraining(entry, value)) {
-        this.context.logger.info("ordered to drain", { service: this.service, uuid: entry.uuid });
-        entry.setDraining(true);
-        entry.become("draining");
-      } else if (entry.registered) entry.lose(this.#lost(entry, "was overwritten"));
-    }
-  }
-
-  #lost(entry: Entry, how: string): DiscoveryError {
-    const { service, uuid } = entry;
-    this.context.logger.warn(`the record of a registered host ${how}; putting it back`, {
-      service,
-      uuid,
-    });
-    return new DiscoveryError("UNAVAILABLE", `the record ${uuid} of "${service}" ${how}`);
   }
 
   #observe({ record, ...change }: WatchChange): void {

@@ -1,0 +1,40 @@
+import { DiscoveryError } from "../errors.ts";
+import type { Entry } from "./entry.ts";
+import { ordersDraining } from "./operator-order.ts";
+import type { KeeperContext } from "./register-context.ts";
+
+/** Decides what to do about what was last seen of a host's record, if that is news. */
+export function judge(entry: Entry, { logger, store }: KeeperContext): void {
+  const { observed, service, uuid } = entry;
+  entry.observed = undefined;
+  if (observed === undefined || entry.ending || observed.revision <= entry.knownAt) return;
+  const { value, revision } = observed;
+  if (entry.withheld) {
+    // It comes off again, whoever has put it there.
+    entry.stored = value && { revision, value };
+    if (value === undefined && entry.absentAt !== undefined) entry.absentAt = revision;
+    return;
+  }
+  // On its way back, and written anyway.
+  if (entry.state === "unhealthy") return;
+  if (value === undefined) {
+    undo(entry, "was deleted", logger);
+  } else if (Buffer.compare(value, entry.encode()) === 0) {
+    // Somebody else's copy would outlive this process, so it is written again, but for one
+    // that a first write with no answer has left.
+    if (entry.registered || entry.session?.ended.aborted !== false) entry.dirty = true;
+    else entry.confirm(entry.record, value, revision, store.clock.now());
+  } else if (!entry.marked && ordersDraining(entry, value)) {
+    logger.info("ordered to drain", { service, uuid });
+    entry.setDraining(true);
+    entry.become("draining");
+  } else undo(entry, "was overwritten", logger);
+}
+
+/** What somebody else has done to the record of a registered host is not to last. */
+function undo(entry: Entry, how: string, logger: KeeperContext["logger"]): void {
+  if (!entry.registered) return;
+  const { service, uuid } = entry;
+  logger.warn(`the record of a registered host ${how}; putting it back`, { service, uuid });
+  entry.lose(new DiscoveryError("UNAVAILABLE", `the record ${uuid} of "${service}" ${how}`));
+}
