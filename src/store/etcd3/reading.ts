@@ -122,14 +122,17 @@ export class Reading {
     keys: () => readonly string[],
   ): Promise<Held> {
     const { settleAfterMs, signal, timeoutMs } = options;
-    if (settleAfterMs === undefined) return this.#gather(ranges, next, options, keys);
-    const alone = ranges.map((range) => ({ ...range, serializable: true }));
-    const leftMs = timeoutMs - settleAfterMs;
+    const agreed = this.#gather(ranges, next, options, keys);
+    if (settleAfterMs === undefined) return agreed;
     return secondBest(
       this.#client.clock,
-      (own) => this.#gather(ranges, next, { signal: own, timeoutMs }, keys),
+      agreed,
       settleAfterMs,
-      (own) => this.#settle(alone, next, { signal: own, timeoutMs: leftMs }, essential, keys),
+      (own) => {
+        const alone = ranges.map((range) => ({ ...range, serializable: true }));
+        const call = { signal: own, timeoutMs: timeoutMs - settleAfterMs };
+        return this.#settle(alone, next, call, essential, keys);
+      },
       signal,
     );
   }

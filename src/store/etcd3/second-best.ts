@@ -1,36 +1,46 @@
 import { onAbort } from "../../async/abort.ts";
 import type { Clock } from "../../async/clock.ts";
-import { overdue } from "../../async/overdue.ts";
 
 /**
- * Does `best`, but after `afterMs` without it begins `second` as well; whichever comes first will do,
- * and aborts the other. How `best` fails is how this fails; that of `second` is waited out.
+ * Waits for `best`, but after `afterMs` without it begins `second` as well; whichever comes first
+ * will do. How `best` fails is how this fails; that of `second` is waited out.
+ *
+ * Every lookup comes through here, and hardly one needs a second answer: what costs anything is made
+ * when it does. So `best` is not told that it is of no use any more, and goes on until its time is up.
+ *
+ * @param second its signal aborts when it is of no use any more
  */
 export function secondBest<T>(
   clock: Clock,
-  best: (signal: AbortSignal) => Promise<T>,
+  best: Promise<T>,
   afterMs: number,
   second: (signal: AbortSignal) => Promise<T>,
   signal: AbortSignal | undefined,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    const end = new AbortController();
-    const forget = signal && onAbort(signal, () => end.abort(signal.reason));
-    const settled = (): void => {
-      cancel();
-      forget?.();
+    let end = (): void => {};
+    const begin = (): void => {
+      const own = new AbortController();
+      const forget = signal && onAbort(signal, () => own.abort(signal.reason));
+      end = () => {
+        forget?.();
+        own.abort(superseded);
+      };
+      second(own.signal).then(resolve, () => {});
     };
-    const answered = (value: T): void => {
-      settled();
-      resolve(value);
-      end.abort(superseded);
-    };
-    const cancel = overdue(clock, () => void second(end.signal).then(answered, () => {}), afterMs);
-    best(end.signal).then(answered, (error) => {
-      settled();
-      reject(error);
-      end.abort(superseded);
-    });
+    const cancel = clock.setTimeout(begin, afterMs);
+    best.then(
+      (value) => {
+        cancel();
+        end();
+        resolve(value);
+      },
+      (error) => {
+        cancel();
+        end();
+        reject(error);
+      },
+    );
   });
 }
 
