@@ -66,8 +66,7 @@ export class Client {
     this.clock = options.clock;
     this.logger = options.logger;
     this.endpoints = new Endpoints({ ...options, failure: endpointFailure });
-    const connect = (): Channel[] => options.addresses.map(options.connect);
-    this.#anyMember = new AnyMember(connect, options.clock, options.random);
+    this.#anyMember = new AnyMember({ ...options, failure: endpointFailure });
     this.cluster = new WitnessedCluster(options.onReplaced);
     this.authentication = new Authentication({
       user: options.user,
