@@ -33,6 +33,9 @@ export interface AttemptObserver {
 /** The rest of a response that nobody wants is read up to here, to keep its connection. */
 const mostDiscardedBytes = 65_536;
 
+/** And so long at most. */
+const longestDiscardMs = 1_000;
+
 /** One try of a request on one host. It tells the pool how the host did, whatever comes of the request. */
 export class Attempt implements Limited, Waiting {
   readonly host: Host;
@@ -79,6 +82,9 @@ export class Attempt implements Limited, Waiting {
   /** Its answer goes to nobody, as another host is asked. */
   discard(): void {
     this.#end("failed");
+    // Of a rest that does not come the connection is not kept.
+    const stop = (): void => this.#controller?.abort(new errors.RequestAbortedError());
+    systemClock.setTimeout(stop, longestDiscardMs);
   }
 
   sentAway(error: Error, outcome: Outcome): void {

@@ -5,7 +5,7 @@ type Headers = NonNullable<Dispatcher.DispatchOptions["headers"]> | null;
 
 /** Headers with a host's user and password in them, unless it has none, or they have an authorization already. */
 export function withAuthorization(headers: Headers, host: Host): Headers {
-  if (host.user === "") return headers;
+  if (host.user === "" && host.password === "") return headers;
   const pairs = pairsOf(headers);
   if (pairs.some(([name]) => name.toLowerCase() === "authorization")) return headers;
   const credentials = Buffer.from(`${host.user}:${host.password}`, "utf8").toString("base64");

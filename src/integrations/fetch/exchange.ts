@@ -54,7 +54,20 @@ export class Exchange implements AttemptObserver {
   #over = false;
 
   constructor(request: ServiceRequest, asker: Asker, context: ExchangeContext) {
+    const { headers } = request.options;
     this.#request = request;
+    // What can be gone through only once is for all attempts.
+    if (
+      typeof headers === "object" &&
+      headers !== null &&
+      !Array.isArray(headers) &&
+      Symbol.iterator in headers
+    ) {
+      this.#request = {
+        ...request,
+        options: { ...request.options, headers: [...headers].flat() as string[] },
+      };
+    }
     this.#asker = asker;
     this.#context = context;
   }
@@ -127,12 +140,18 @@ export class Exchange implements AttemptObserver {
     const attempt = new Attempt(picked, this, this.#context.deadlines, attemptTimeoutMs);
     this.#attempt = attempt;
     this.#tried.push(attempt.host);
-    attempt.send({
-      ...options,
-      origin: picked.connections.origin,
-      body: body.forAttempt(attempt),
-      headers: credentials ? withAuthorization(headers, attempt.host) : headers,
-    });
+    try {
+      attempt.send({
+        ...options,
+        origin: picked.connections.origin,
+        body: body.forAttempt(attempt),
+        headers: credentials ? withAuthorization(headers, attempt.host) : headers,
+      });
+    } catch (error) {
+      // Such as headers that are none.
+      attempt.cancel(error as Error);
+      this.#fail(error);
+    }
   }
 
   #goAfter(delayMs: number, previous: Error | undefined): void {
@@ -170,10 +189,10 @@ export class Exchange implements AttemptObserver {
 
   /** Takes a retry of what may have been sent, if that is safe and there is one left. `answered`: only if there is another host. */
   #mayRetry(answered: boolean): boolean {
-    const { body, idempotent, options, service } = this.#request;
+    const { body, idempotent, options, scheme, service } = this.#request;
     if (!body.replayable || !idempotent) return false;
     if (options.upgrade || this.#retries >= this.#context.settings.retries) return false;
-    if (answered && !service.hasOther(this.#tried)) return false;
+    if (answered && !service.hasOther(scheme, this.#tried)) return false;
     if (!service.budget.take()) return false;
     this.#retries += 1;
     return true;

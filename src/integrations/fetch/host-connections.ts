@@ -7,7 +7,7 @@ import type { ServiceClientSettings } from "./options.ts";
 import { reachable } from "./reachable.ts";
 
 /** How long requests have to end whose host is gone, or whose client was closed. */
-const graceMs = 30_000;
+export const graceMs = 30_000;
 
 /** Somebody who waits for a connection to a host. */
 export interface Waiting {

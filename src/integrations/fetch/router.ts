@@ -1,4 +1,4 @@
-import { Agent, type Dispatcher } from "undici";
+import { Agent, type Dispatcher, errors, Pool } from "undici";
 import { systemClock } from "../../async/clock.ts";
 import { KeepAlive } from "../../async/keep-alive.ts";
 import { DiscoveryError } from "../../errors.ts";
@@ -10,6 +10,7 @@ import { Flow } from "./flow.ts";
 import type { ServiceClientSettings } from "./options.ts";
 import { RequestBody } from "./request-body.ts";
 import { isIdempotent } from "./retry-rules.ts";
+import { graceMs } from "./host-connections.ts";
 import { closedError, ServiceHosts } from "./service-hosts.ts";
 import { type Target, targetOf } from "./target.ts";
 
@@ -38,6 +39,9 @@ export class Router {
   /** By origin, as there are few of them, and they are looked at for each request. */
   readonly #targets = new Map<string, Target | undefined>();
   #agent: Agent | undefined;
+
+  /** Those of the agent, which forgets them as soon as it is told to close. */
+  readonly #others = new Set<Pool>();
   #closing: Promise<void> | undefined;
 
   constructor(settings: ServiceClientSettings) {
@@ -98,9 +102,8 @@ export class Router {
   /** Breaks all requests off. Never rejects. */
   async destroy(reason: Error): Promise<void> {
     const services = [...this.#services.values()];
-    const agent = this.#agent;
     const closed = this.close();
-    await Promise.all([...services.map((each) => each.destroy(reason)), agent?.destroy(reason)]);
+    await Promise.all([...services.map((each) => each.destroy(reason)), this.#breakOff(reason)]);
     await closed;
   }
 
@@ -111,7 +114,7 @@ export class Router {
     await Promise.all([
       ...services.map((each) => each.close()),
       ...services.map(({ pool }) => (pools.has(pool) ? undefined : pool.close())),
-      this.#agent?.close().catch(() => {}),
+      this.#closeAgent(),
     ]);
     this.#context.deadlines.close();
   }
@@ -145,7 +148,25 @@ export class Router {
 
   #otherwise(): Dispatcher {
     if (this.settings.otherwise !== undefined) return this.settings.otherwise;
-    this.#agent ??= new Agent();
+    this.#agent ??= new Agent({
+      factory: (origin, options) => {
+        const pool = new Pool(origin, options);
+        this.#others.add(pool);
+        pool.on("disconnect", () => pool.closed && this.#others.delete(pool));
+        return pool;
+      },
+    });
     return this.#agent;
+  }
+
+  async #closeAgent(): Promise<void> {
+    const late = (): void => void this.#breakOff(new errors.ClientClosedError());
+    const cancel = systemClock.setTimeout(late, graceMs);
+    await this.#agent?.close().catch(() => {});
+    cancel();
+  }
+
+  async #breakOff(reason: Error): Promise<void> {
+    await Promise.allSettled(Array.from(this.#others, (pool) => pool.destroy(reason)));
   }
 }

@@ -1,4 +1,4 @@
-import { type Dispatcher, fetch, type Request, type RequestInit, type Response } from "undici";
+import { type Dispatcher, fetch, Request, type RequestInit, type Response } from "undici";
 import { optionsBag } from "../../arguments.ts";
 import { isDiscoveryError } from "../../errors.ts";
 import { assertOptionalString } from "../../model/refuse.ts";
@@ -84,7 +84,9 @@ export class ServiceClient implements AsyncDisposable {
     const again = isIdempotent(method.toUpperCase(), idempotent);
     const hops = new Hops(this.#router, {
       ...{ key, idempotent, attemptTimeoutMs },
-      credentials: standard.credentials !== "omit",
+      credentials:
+        (standard.credentials ?? (input instanceof Request ? input.credentials : undefined)) !==
+        "omit",
       replay: again ? replayOf(body) : undefined,
     });
     try {

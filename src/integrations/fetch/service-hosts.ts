@@ -78,14 +78,25 @@ export class ServiceHosts {
     }
   }
 
-  /** Whether there is a host that was not tried. */
-  hasOther(tried: readonly Host[]): boolean {
-    try {
-      this.pool.pick({ exclude: tried });
-      return true;
-    } catch {
-      return false;
+  /** Whether there is a host that was not tried, and that can be reached by this scheme. */
+  hasOther(scheme: string, tried: readonly Host[]): boolean {
+    const { pickable } = this.pool;
+    let passed = tried;
+    for (let count = pickable.length; count >= 0; count -= 1) {
+      let host: Host;
+      try {
+        host = this.pool.pick({ exclude: passed });
+      } catch {
+        return false;
+      }
+      try {
+        originOf(host, scheme, this.#settings.private);
+        return true;
+      } catch {
+        passed = [...passed, host];
+      }
     }
+    return false;
   }
 
   /** Lets go of everything, when the requests that were begun have ended. Never rejects. */

@@ -15,12 +15,13 @@ export function reasonOf(
   thrown: unknown,
   record: Pick<HostRecord, "user" | "password">,
 ): { readonly reason: string; readonly cause: unknown } {
-  const text = textOf(thrown).replaceAll(/\s+/g, " ").trim();
-  let safe = text;
-  for (const secret of secretsOf(record)) safe = safe.replaceAll(secret, "***");
+  const text = textOf(thrown);
+  let masked = text;
+  for (const secret of secretsOf(record)) masked = masked.replaceAll(secret, "***");
+  const safe = masked.replaceAll(/\s+/g, " ").trim();
   return {
     reason: safe.length > longest ? `${safe.slice(0, longest)}…` : safe,
-    cause: safe === text ? thrown : undefined,
+    cause: masked === text ? thrown : undefined,
   };
 }
 

@@ -14,9 +14,6 @@ export interface CheckFailure {
   readonly cause?: unknown;
 }
 
-/** A check that goes on although it was told to stop is given up after so many times its time. */
-const patience = 10;
-
 /** Carries out the checks of one host, one at a time. */
 export class CheckRunner {
   readonly #settings: CheckSettings;
@@ -42,13 +39,10 @@ export class CheckRunner {
   ): Promise<CheckFailure | undefined> {
     const { timeoutMs, run } = this.#settings;
     if (this.#overrun !== undefined) {
+      // Two at once might be the first of ever more.
       const overMs = Math.round(this.#clock.now() - this.#overrun.since);
-      // Two at once are the lesser evil: it may never end, and the host would never come back.
-      if (overMs < patience * timeoutMs) {
-        const reason = `the one before goes on ${overMs} ms after its signal was aborted`;
-        return { reason, timedOut: true };
-      }
-      this.#overrun = undefined;
+      const reason = `the one before goes on ${overMs} ms after its signal was aborted`;
+      return { reason, timedOut: true };
     }
     const ending = new AbortController();
     const forget = onAbort(closing, () => ending.abort(closing.reason));

@@ -1,4 +1,4 @@
-import { request } from "undici";
+import { request, Request as UndiciRequest } from "undici";
 import { expect, test } from "vitest";
 import type { Discovery } from "../../../src/index.ts";
 import { ServiceClient } from "../../../src/integrations/fetch/index.ts";
@@ -130,4 +130,29 @@ test("a password is in no error and in no log", async () => {
   const encoded = basic.replace("Basic ", "");
   expect(api.requests[0]?.headers.authorization).toBe(basic);
   expect(logger.text()).not.toMatch(new RegExp(`se:cret|${encoded}`));
+});
+
+test("a password alone is given, too", async () => {
+  await using stage = await serviceStage({ credentials: true });
+  const api = await stage.start({ host: { public: true, user: "", password: "only" } });
+  await stage.client.fetch(url);
+  expect(api.requests.map(({ headers }) => headers.authorization)).toEqual([
+    `Basic ${Buffer.from(":only").toString("base64")}`,
+  ]);
+});
+
+test("a request that is made to go without them goes without", async () => {
+  await using stage = await serviceStage({ credentials: true });
+  const api = await stage.start({ host });
+  await stage.client.fetch(new UndiciRequest(url, { credentials: "omit" }));
+  await stage.client.fetch(new Request(url, { credentials: "omit" }));
+  expect(api.requests.map(({ headers }) => headers.authorization)).toEqual([undefined, undefined]);
+});
+
+test("headers that are none fail their request alone", async () => {
+  await using stage = await serviceStage({ credentials: true });
+  await stage.start({ host });
+  const odd = request(url, { dispatcher: stage.client.dispatcher, headers: "odd" as never });
+  await expect(odd).rejects.toBeInstanceOf(Error);
+  expect((await stage.client.fetch(url)).status).toBe(200);
 });
