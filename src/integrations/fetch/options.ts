@@ -2,7 +2,7 @@ import type { ConnectionOptions } from "node:tls";
 import type { Dispatcher } from "undici";
 import { optionalMilliseconds, optionsBag } from "../../arguments.ts";
 import type { Discovery } from "../../discovery.ts";
-import type { LiveOptions } from "../../find/live/live-options.ts";
+import { checkLiveOptions, type LiveOptions } from "../../find/live/live-options.ts";
 import type { LivePool } from "../../find/live/live-pool.ts";
 import { readBoolean } from "../../model/option-values.ts";
 import { kindOf, refuse, shown } from "../../model/refuse.ts";
@@ -159,6 +159,7 @@ function checkLive(live: ServiceClientOptions["live"]): ServiceClientSettings["l
       `must be the options of live pools, or a function that returns them, not ${kindOf(live)}`,
     );
   }
+  checkLiveOptions(live, Math.random);
   return () => live;
 }
 
@@ -173,7 +174,7 @@ function checkFace(face: "public" | "private" = "public"): "public" | "private" 
 }
 
 function whole(field: string, value: number | undefined, least: number, otherwise: number): number {
-  const given: unknown = value ?? otherwise;
+  const given: unknown = value === undefined ? otherwise : value;
   if (typeof given === "number" && Number.isSafeInteger(given) && given >= least) return given;
   refuse(field, `must be a whole number from ${least} on, not ${shown(given)}`);
 }
