@@ -18,8 +18,8 @@ const forMs = 1.6 * ttlSeconds * 1_000;
 /** A lookup takes no longer than this. */
 const lookupMs = 2_500;
 
-/** How long etcd may not serve: what a lease has left that was not renewed in time, but for what it takes to ask again. */
-const leftMs = (ttlSeconds * 1_000) / 2 - 1_200;
+/** What a lease has left when it was not renewed in time, and nobody answers. */
+const leftMs = (ttlSeconds * 1_000) / 2;
 
 interface Fault {
   readonly begin: (member: EtcdMember) => unknown;

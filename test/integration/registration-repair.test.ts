@@ -103,7 +103,7 @@ describe.each(apis)("etcd v$api", (etcdApi) => {
       const start = performance.now();
       for (let repairs = 0; repairs < 3; repairs += 1) {
         await raw.delete(hostKey);
-        await eventually(async () => expect(await valueOf(hostKey)).toBeDefined(), 2 * backMs);
+        await eventually(async () => expect(await valueOf(hostKey)).toBeDefined(), backMs);
       }
       // At 0, 1 and 2 s at the earliest.
       expect(performance.now() - start).toBeGreaterThanOrEqual(2_000);
@@ -178,6 +178,7 @@ describe.each(apis)("etcd v$api", (etcdApi) => {
         expect(noticed).toEqual(noticed.map(() => ["lost", "registered"]));
         expect(noticed.length).toBeGreaterThanOrEqual(states.length - unnoticed);
       });
+      expect(states.some((each) => each.length > 0)).toBe(true);
     });
   });
 
