@@ -9,7 +9,7 @@ const config: ViteUserConfig = defineConfig({
     // Real processes: tests look at signals, exit codes and what keeps a process alive.
     pool: "forks",
     // Tests wait more than they work.
-    maxWorkers: 3,
+    maxWorkers: 4,
     testTimeout: 20_000,
     hookTimeout: 60_000,
     teardownTimeout: 20_000,

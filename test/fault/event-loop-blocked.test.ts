@@ -21,8 +21,8 @@ const observer = new Discovery({ endpoints: [inject("etcd")], prefix });
 afterAll(() => observer.close());
 
 /**
- * What each process does first: registers, follows its own service, and tells what it sees. With
- * `block(ms)` it stands still.
+ * What each process does first: registers, follows its own service, and tells what it sees. It goes
+ * on when it is seen from outside. With `block(ms)` it stands still.
  */
 const begin = (service: string, ttlSeconds: number): string => `
   const woken = { at: 0 };
@@ -47,6 +47,7 @@ const begin = (service: string, ttlSeconds: number): string => `
   const changes = discovery.changes(name);
   await changes.next();
   say({ kind: "ready", uuid: registration.uuid, registeredInMs });
+  await told();
 `;
 
 /** The end of each process: gently, when it is told to. */
@@ -90,6 +91,7 @@ async function world(script: string, leaseSeconds = ttlSeconds) {
   const key = `${prefix}/services/${service}/${uuid}`;
   await eventually(() => expect(seen.told).toEqual([`up ${uuid}`]));
   const before = await raw.get(key);
+  child.tell("go on");
   return {
     child,
     uuid,
