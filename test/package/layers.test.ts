@@ -53,6 +53,7 @@ const violations: readonly [file: string, source: string, message: RegExp][] = [
   ["src/find/live/pool.ts", `import { entry } from "../../register/entry.ts";`, /find\//],
   ["src/find/live/pool.ts", `import { memory } from "../../store/memory/server.ts";`, /find\//],
   ["src/find/live/pool.ts", `import { Discovery } from "../../discovery.ts";`, /find\//],
+  ["src/catalogue/catalogue.ts", `import { Mirror } from "../find/mirror.ts";`, /public face/],
   ["src/store/memory/store.ts", `import { connect } from "node:net";`, /memory store/],
   ["src/store/memory/store.ts", `import { create } from "@bufbuild/protobuf";`, /memory store/],
   ["src/store/memory/store.ts", `import { entry } from "../../register/entry.ts";`, /memory store/],
