@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { eventually } from "./eventually.ts";
 
 /** The built program that users run. */
-export const commandFile = join(import.meta.dirname, "../../dist/cli/main.js");
+export const commandFile: string = join(import.meta.dirname, "../../dist/cli/main.js");
 
 /** A run of the command, or of any program, as a process. */
 export interface CommandRun extends AsyncDisposable {
@@ -106,11 +106,15 @@ export function runCommand(
       return stderr;
     },
     says: (pattern, stream = "stdout") =>
-      eventually(() => {
-        const found = pattern.exec(stream === "stdout" ? stdout : stderr);
-        if (found === null) throw new Error(`${String(pattern)} is not in: ${stdout}\n${stderr}`);
-        return found;
-      }, 15_000),
+      eventually(
+        () => {
+          const found = pattern.exec(stream === "stdout" ? stdout : stderr);
+          if (found === null) throw new Error(`${String(pattern)} is not in: ${stdout}\n${stderr}`);
+          return found;
+        },
+        15_000,
+        5,
+      ),
     write: (text) => void child.stdin.write(text),
     kill: (signal) => void child.kill(signal),
     ended,
