@@ -17,6 +17,9 @@ export interface CommandRun extends AsyncDisposable {
   /** Waits until its standard output, or error, matches. */
   says(pattern: RegExp, stream?: "stdout" | "stderr"): Promise<RegExpMatchArray>;
   write(text: string): void;
+
+  /** Reads no more of what it says, as `head` when it has enough. */
+  closeStdout(): void;
   kill(signal: NodeJS.Signals): void;
   readonly ended: Promise<{
     readonly code: number | null;
@@ -115,6 +118,7 @@ export function runCommand(
         15_000,
         5,
       ),
+    closeStdout: () => void child.stdout.destroy(),
     write: (text) => void child.stdin.write(text),
     kill: (signal) => void child.kill(signal),
     ended,
