@@ -25,6 +25,12 @@ export async function giveOrder(
   const { call, ownerMs, store } = operation;
   const host = await chosenHost(operation, service, word);
   const { uuid } = host;
+  if (host.record === undefined) {
+    const deregister = shellWords("etcd-discovery", "deregister", service, uuid);
+    throw new Refusal(exitCodes.failed, `the record of ${uuid} cannot be read`, [
+      `Nobody finds such a host. To delete its record: ${deregister}`,
+    ]);
+  }
   const outcome = await orderDraining(store, host, draining, { ...call, confirmMs: ownerMs });
   if (outcome === "refused") {
     throw new Refusal(
