@@ -113,7 +113,7 @@ describe.each(apis)("etcd v$api", (etcdApi) => {
       expect(late.code).toBe(1);
       expect(late.stderr).toContain(`${stays.uuid} has not left within 0.5 s`);
       expect(stays.state).toBe("draining");
-      const wrong = await etcd.run(["undrain", service, "stays", "--wait", "soon"]).ended;
+      const wrong = await etcd.run(["drain", service, "stays", "--wait", "soon"]).ended;
       expect(wrong.code).toBe(2);
       await using waiting = etcd.run(["drain", service, "stays", "--wait"]);
       await waiting.says(/Waiting for/, "stderr");

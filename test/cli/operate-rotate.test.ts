@@ -50,9 +50,10 @@ describe.each(apis)("etcd v$api", (etcdApi) => {
       expect(rotated.stdout + rotated.stderr).not.toContain(written.password);
       expect(rotated.stdout + rotated.stderr).not.toContain("first-secret");
 
-      expect(await etcd.info(service)).toMatchObject({ ...written, hostname: "public-domain.dev" });
-      await child.heard(({ password }: { password?: string }) => password === written.password);
-      expect(other.credentials()).toEqual({ user: "user", password: written.password });
+      const { password } = written;
+      expect(await etcd.info(service)).toMatchObject({ password, hostname: "public-domain.dev" });
+      await child.heard((said: { password?: string }) => said.password === password);
+      expect(other.credentials()).toEqual({ user: "user", password });
     });
 
     test("prints them only where that was asked for", async () => {
@@ -63,7 +64,7 @@ describe.each(apis)("etcd v$api", (etcdApi) => {
       const { password } = await etcd.info(service);
       expect(stdout).toContain("new credentials, taken over by 1 of 1 public hosts");
       expect(stdout).toContain(`password  ${password}`);
-      expect([code, password]).not.toEqual([0, "first-secret"]);
+      expect(password).not.toBe("first-secret");
       expect(code).toBe(0);
 
       const json = await etcd.run(["rotate", service, "--show-credentials", "--user", "new-user"])
@@ -148,7 +149,7 @@ describe.each(apis)("etcd v$api", (etcdApi) => {
       expect(JSON.parse(late.stdout)).toMatchObject({ adopted: [uuid], pending: ["left-behind"] });
       expect(late.stderr).toContain("1 of 2 public hosts have not taken the new credentials");
       expect(late.stderr).toContain("    left-behind  b.dev\n");
-      expect(await etcd.info(service)).toMatchObject(await read(path));
+      expect((await etcd.info(service)).password).toBe((await read(path)).password);
     });
 
     test("at the same time ends with one password, and whoever lost it says so", async () => {

@@ -1,3 +1,4 @@
+import { assertServiceName } from "../../model/keys.ts";
 import { quote } from "../../model/refuse.ts";
 import { type HostOnStore, readHosts } from "../../operate/host-records.ts";
 import { selectHosts } from "../../operate/select-host.ts";
@@ -9,12 +10,13 @@ import { shellWords } from "./shell-words.ts";
 /** How many hosts are listed where one was not found. */
 const mostListed = 10;
 
-/** The one host that an argument means. Throws a `Refusal` if there is none, or more than one. */
+/** The one host that an argument means. Rejects with a `Refusal` if there is none, or more than one. */
 export async function chosenHost(
   { store, call }: Operation,
   service: string,
   word: string,
 ): Promise<HostOnStore> {
+  assertServiceName(service);
   const hosts = await readHosts(store, service, call);
   const [host, ...others] = selectHosts(hosts, word);
   if (host === undefined) {

@@ -19,6 +19,9 @@ interface RotationTarget {
   readonly show: boolean;
 }
 
+/** A wait that takes longer is explained. */
+const patienceMs = 1_000;
+
 /** How many hosts are named that have not taken new credentials. */
 const mostNamed = 10;
 
@@ -47,6 +50,9 @@ export class Rotation {
     await file?.accept();
     const { withinMs } = wanted;
     let adoption: Adoption;
+    const waits =
+      "The new credentials are in force; waiting for the public hosts to take them over.";
+    const patience = setTimeout(() => this.#context.output.note(waits), patienceMs);
     try {
       adoption = await awaitAdoption(store, service, credentials, { ...call, withinMs });
     } catch (error) {
@@ -54,6 +60,8 @@ export class Rotation {
       const who = `service ${service} has them, and which hosts took them over is not known`;
       this.#context.output.warn(`the new credentials are in force: ${who}`);
       throw error;
+    } finally {
+      clearTimeout(patience);
     }
     if (adoption.superseded) {
       await file?.discard();

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { awaitGone } from "../../../src/operate/await-gone.ts";
 import { deregister } from "../../../src/operate/deregister.ts";
+import type { Store } from "../../../src/store/store.ts";
 import { beforeWrites, call, operateStage, type OperateStage, service } from "./operate-stage.ts";
 
 const options = { ...call, backMs: 2_000 };
@@ -13,7 +14,7 @@ afterEach(() => stage[Symbol.asyncDispose]());
 
 const hand = { kind: "host", id: "by-hand" } as const;
 
-const removal = async (uuid: string, store = stage.store) =>
+const removal = async (uuid: string, store: Store = stage.store) =>
   stage.settled(deregister(store, await stage.find(uuid), options));
 
 const there = async (): Promise<string[]> => {
@@ -44,11 +45,11 @@ test("a record that is written meanwhile is deleted all the same, one that goes 
   const busy = beforeWrites(stage.store, (writes) => {
     if (writes < 3) stage.store.put(service, hand, `{"shard":"${writes}"}`);
   });
-  expect(await removal("by-hand", busy as typeof stage.store)).toBe("deleted");
+  expect(await removal("by-hand", busy)).toBe("deleted");
 
   stage.store.put(service, hand, "{}");
   const going = beforeWrites(stage.store, () => stage.store.delete(service, hand));
-  expect(await removal("by-hand", going as typeof stage.store)).toBe("absent");
+  expect(await removal("by-hand", going)).toBe("absent");
 });
 
 test("whether it came back is not known where the store is lost after the deletion", async () => {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { orderDraining } from "../../../src/operate/order-draining.ts";
+import type { Store } from "../../../src/store/store.ts";
 import { unreliable } from "../../support/unreliable-store.ts";
 import { statesOf } from "../../support/registrations.ts";
 import { beforeWrites, call, operateStage, type OperateStage, service } from "./operate-stage.ts";
@@ -12,7 +13,7 @@ beforeEach(() => {
 });
 afterEach(() => stage[Symbol.asyncDispose]());
 
-const order = async (uuid: string, draining: boolean, store = stage.store) =>
+const order = async (uuid: string, draining: boolean, store: Store = stage.store) =>
   stage.settled(orderDraining(store, await stage.find(uuid), draining, options));
 
 const hand = { kind: "host", id: "by-hand" } as const;
@@ -60,7 +61,7 @@ test("an order is for the newest record, whatever was written since it was read"
   const store = beforeWrites(stage.store, (writes) =>
     writes < 2 ? registration.update({ weight: writes + 2 }) : undefined,
   );
-  expect(await order(registration.uuid, true, store as typeof stage.store)).toBe("confirmed");
+  expect(await order(registration.uuid, true, store)).toBe("confirmed");
   const { record } = await stage.find(registration.uuid);
   expect(record).toMatchObject({ draining: true, weight: 3 });
 });
@@ -83,7 +84,7 @@ test("an order reaches an owner that is about to write another record", async ()
 test("a host that leaves meanwhile is gone", async () => {
   stage.store.put(service, hand, "{}");
   const going = beforeWrites(stage.store, () => stage.store.delete(service, hand));
-  expect(await order("by-hand", true, going as typeof stage.store)).toBe("gone");
+  expect(await order("by-hand", true, going)).toBe("gone");
 
   const registration = await stage.register();
   registration.on("state", (state) => {
