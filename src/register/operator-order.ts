@@ -7,8 +7,9 @@ import type { Entry } from "./entry.ts";
  */
 export function drainingOrdered(entry: Entry, value: Uint8Array): boolean | undefined {
   const { draining } = entry.record;
-  // Where its owner wants to leave, nobody else can call that off.
-  if (draining && !entry.drainOrdered) return undefined;
+  // Where its owner wants to leave, nobody else can call that off; nor does a store that was put back
+  // to where it was before the order.
+  if (draining && (!entry.drainOrdered || entry.stored === undefined)) return undefined;
   try {
     const foreign = decodeHost(value, entry.service, entry.uuid);
     if (foreign.draining === draining) return undefined;

@@ -81,6 +81,20 @@ test("an order reaches an owner that is about to write another record", async ()
   expect(states).toEqual(["draining"]);
 });
 
+test("a store that was put back to before the order does not take it back", async () => {
+  const registration = await stage.register();
+  const { uuid } = registration;
+  const { value } = await stage.find(uuid);
+  expect(await order(uuid, true)).toBe("confirmed");
+  stage.store.wipe();
+  stage.store.put(service, { kind: "host", id: uuid }, value);
+  await stage.clock.advance(5_000);
+  expect(registration.state).toBe("draining");
+  expect((await stage.find(uuid)).record?.draining).toBe(true);
+  expect(await order(uuid, false)).toBe("confirmed");
+  expect(registration.state).toBe("registered");
+});
+
 test("a host that leaves meanwhile is gone", async () => {
   stage.store.put(service, hand, "{}");
   const going = beforeWrites(stage.store, () => stage.store.delete(service, hand));
