@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { spawnSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, describe, expect, inject, test } from "vitest";
+import { afterAll, describe, expect, inject, test, type TestContext } from "vitest";
 import { Discovery } from "../../src/index.ts";
 import { collect } from "../support/collect.ts";
 import { commandFile } from "../support/run-command.ts";
@@ -54,20 +54,32 @@ os.kill(os.getpid(), signal.${signal})
   });
 });
 
-test("as the first process of a container, which no signal of its own ends, with 128 and the signal's number", (context) => {
+describe("as the first process of a container", () => {
   const container = ["-rpf", "--mount-proc"];
-  if (spawnSync("unshare", [...container, "true"]).status !== 0) {
-    context.skip("unshare(1) cannot make a namespace of processes here");
+  const possible = spawnSync("unshare", [...container, "true"]).status === 0;
+
+  /** Runs a command as the child of a first process. */
+  function inContainer(context: TestContext, flags: string[], command: string[]) {
+    if (!possible) context.skip("unshare(1) cannot make a namespace of processes here");
+    const register = ["register", "container", ...host, ...flags, "--", ...command];
+    const { status, stdout } = spawnSync(
+      "unshare",
+      [...container, process.execPath, commandFile, ...register],
+      { env: { ...process.env, ...env }, encoding: "utf8", timeout: 15_000 },
+    );
+    return { status, stdout };
   }
-  const command = ["register", "container", ...host, "--", "python3", "-c"];
-  const program = `import os, signal; print(os.getppid(), flush=True); os.kill(os.getpid(), signal.SIGTERM)`;
-  const args = [...container, process.execPath, commandFile, ...command, program];
-  const { status, stdout } = spawnSync("unshare", args, {
-    env: { ...process.env, ...env },
-    encoding: "utf8",
-    timeout: 15_000,
+
+  test("which no signal of its own ends: 128 and the signal's number", (context) => {
+    const program = `import os, signal; print(os.getppid(), flush=True); os.kill(os.getpid(), signal.SIGTERM)`;
+    const ended = inContainer(context, [], python(program));
+    expect(ended).toEqual({ status: 143, stdout: "1\n" });
   });
-  expect({ status, stdout }).toEqual({ status: 143, stdout: "1\n" });
+
+  test("which nobody collects: does not wait for what has ended", (context) => {
+    const ended = inContainer(context, ["--grace", "10m"], ["sh", "-c", "sleep 600 & exit 3"]);
+    expect(ended).toEqual({ status: 3, stdout: "" });
+  });
 });
 
 describe("what cannot be run is never registered", () => {

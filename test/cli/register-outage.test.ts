@@ -185,7 +185,7 @@ describe("an etcd that asks for a password", () => {
   afterAll(() => guarded.stop());
 
   const run = (service: string, more: Readonly<Record<string, string>>, flags: string[] = []) =>
-    runSidecar([service, ...host, ...flags, "--", ...pythonService()], {
+    runSidecar([service, ...host, ...flags, "--", ...pythonService("--tells-environment")], {
       env: { ETCD_HOSTS: guarded.endpoint, ...more },
     });
 

@@ -185,9 +185,12 @@ test("the service's password comes from standard input, or from a variable that 
   const piped = [...flags("piped"), "--service-password-file", "-"];
   await using fromInput = runSidecar([...piped, "--", ...pythonService()], { env, input: "one\n" });
   const variable = { ...env, SERVICE_PASSWORD: "two" };
-  await using fromVariable = runSidecar([...flags("variable"), "--", ...pythonService()], {
-    env: variable,
-  });
+  await using fromVariable = runSidecar(
+    [...flags("variable"), "--", ...pythonService("--tells-environment")],
+    {
+      env: variable,
+    },
+  );
   await registered("piped");
   await registered("variable");
   expect((await discovery.get("piped").first()).password).toBe("one");
@@ -203,7 +206,7 @@ describe("etcd's credentials", () => {
 
   test("are not in the program's environment", async () => {
     const flags = ["no-credentials", "--hostname", "h", "--port", "http=1"];
-    await using run = runSidecar([...flags, "--", ...pythonService()], {
+    await using run = runSidecar([...flags, "--", ...pythonService("--tells-environment")], {
       env: { ...env, ...credentials },
     });
     const { environment } = await run.heard(({ ready }) => ready === true);
@@ -213,9 +216,12 @@ describe("etcd's credentials", () => {
 
   test("are there if that is asked for", async () => {
     const flags = ["credentials", "--hostname", "h", "--port", "http=1"];
-    await using run = runSidecar([...flags, "--pass-etcd-environment", "--", ...pythonService()], {
-      env: { ...env, ...credentials },
-    });
+    await using run = runSidecar(
+      [...flags, "--pass-etcd-environment", "--", ...pythonService("--tells-environment")],
+      {
+        env: { ...env, ...credentials },
+      },
+    );
     const { environment } = await run.heard(({ ready }) => ready === true);
     expect(environment).toMatchObject({ ...env, ...credentials });
   });
@@ -234,7 +240,9 @@ describe("with a check", () => {
     const service = pythonService("--port", String(port), "--sick-if", sick);
     await using run = runSidecar([...flags, ...check, "--", ...service], { env });
     await run.heard(({ ready }) => ready === true);
-    await run.says(/is not registered before it is well: .*503/, "stderr");
+    const checks = () => run.said.filter(({ check }) => check === 503).length;
+    await eventually(() => checks() >= 3, 10_000, 10);
+    await run.says(/is not registered before it is well: /, "stderr");
     expect(followed.items).toEqual([]);
 
     await rm(sick);
@@ -266,6 +274,7 @@ test("--drain marks the host, waits, unregisters, and only then stops the progra
   const flags = ["drained", "--hostname", "127.0.0.1", "--port", "http=1", "--drain", "400ms"];
   const service = pythonService("--listed", "drained");
   await using run = runSidecar([...flags, "--", ...service], { env });
+  await run.heard(({ ready }) => ready === true);
   await eventually(() => followed.items.includes("up"), 10_000, 10);
   const told = performance.now();
   run.kill("SIGTERM");

@@ -13,12 +13,17 @@ export interface Said {
   readonly group: number;
   readonly session: number;
   readonly terminal: boolean;
+
+  /** With `--tells-environment`. */
   readonly environment: Readonly<Record<string, string>>;
 
   /** A signal has come; and how many hosts etcd had then. */
   readonly signal?: NodeJS.Signals;
   readonly hosts?: number;
   readonly read?: string;
+
+  /** The status that a health check was answered with. */
+  readonly check?: number;
 }
 
 /** A run of `register` with a command. */

@@ -155,7 +155,7 @@ describe("how a command is run", () => {
   });
 
   test("reads times", () => {
-    const options = runOptions({ ttl: "10s", drain: "1500ms", grace: "1m" }, undefined);
+    const options = runOptions({ ttl: "10s", drain: "1500ms", grace: "1m" }, ["server"]);
     expect(options).toMatchObject({ ttlSeconds: 10, drainMs: 1_500, graceMs: 60_000 });
   });
 

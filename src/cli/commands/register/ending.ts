@@ -54,8 +54,8 @@ export class Ending {
   /** Resolves with how the program has ended, when nothing of it is left or it was killed. */
   async wait(): Promise<ProgramEnd> {
     const { clock, graceMs, program } = this.#steps;
-    await Promise.race([this.#asked, program.ended]);
-    void program.ended.then(() => this.#steps.skipDrain());
+    const ended = program.ended.then(() => this.#steps.skipDrain());
+    await Promise.race([this.#asked, ended]);
     await this.#steps.leave();
     this.#signalled = true;
     if (!program.over) {
