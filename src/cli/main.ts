@@ -16,8 +16,9 @@ async function main(argv: readonly string[]): Promise<void> {
   let context: CommandContext | undefined;
   let output = new Output({});
   let status: ExitStatus = exitCodes.ok;
-  // Another program may end with any of the usual ones.
-  const failing = (code: number): number => (rest === undefined ? code : exitCodes.notBegun);
+  // The program that `register` runs may end with any of the usual ones.
+  const runsProgram = rest !== undefined && argv.slice(0, end).includes("register");
+  const failing = (code: number): number => (runsProgram ? exitCodes.notBegun : code);
   const command = program({
     signal: interruption.signal,
     takeSignals: (signals, listener) => interruption.handOver(signals, listener),
