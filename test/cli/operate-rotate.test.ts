@@ -28,7 +28,7 @@ describe.each(apis)("etcd v$api", (etcdApi) => {
 
   const fileFor = (service: string): string => join(folder.path, service);
 
-  describe.concurrent("rotate", () => {
+  describe("rotate", () => {
     test("writes new credentials to a file and gives them to all public hosts", async () => {
       const service = etcd.name();
       const [child, other] = await Promise.all([
