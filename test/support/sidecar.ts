@@ -67,6 +67,7 @@ export function runSidecar(args: readonly string[], options: RunOptions = {}): S
     },
     says: (pattern, stream) => run.says(pattern, stream),
     write: (text) => run.write(text),
+    closeStdout: () => run.closeStdout(),
     kill: (signal) => run.kill(signal),
     ended: run.ended,
     get said() {
