@@ -55,7 +55,7 @@ os.kill(os.getpid(), signal.${signal})
 });
 
 describe("as the first process of a container", () => {
-  const container = ["-rpf", "--mount-proc"];
+  const container = ["-rpf", "--kill-child", "--mount-proc"];
   const possible = spawnSync("unshare", [...container, "true"]).status === 0;
 
   /** Runs a command as the child of a first process. */
@@ -65,7 +65,12 @@ describe("as the first process of a container", () => {
     const { status, stdout } = spawnSync(
       "unshare",
       [...container, process.execPath, commandFile, ...register],
-      { env: { ...process.env, ...env }, encoding: "utf8", timeout: 15_000 },
+      {
+        env: { ...process.env, ...env },
+        encoding: "utf8",
+        timeout: 15_000,
+        killSignal: "SIGKILL",
+      },
     );
     return { status, stdout };
   }

@@ -1,14 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { rm, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, describe, expect, inject, test } from "vitest";
-import { Discovery, type HostEvent } from "../../src/index.ts";
+import { Discovery } from "../../src/index.ts";
 import { freePorts } from "../../src/testing/free-ports.ts";
-import { collect } from "../support/collect.ts";
 import { eventually } from "../support/eventually.ts";
 import { RawEtcd } from "../support/raw-etcd.ts";
 import { runCommand } from "../support/run-command.ts";
+import { hostNews } from "../support/host-news.ts";
 import { pythonService, runSidecar } from "../support/sidecar.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
@@ -25,15 +25,6 @@ const keysOf = async (service: string): Promise<string[]> => [
 
 const registered = (service: string) =>
   eventually(async () => (await keysOf(service)).length === 1, 10_000, 10);
-
-/** What is told of a service from now on, as `up`, `down unregistered` and so on. */
-async function newsOf(service: string) {
-  const subscription = discovery.subscribe(service);
-  await subscription.waitReady();
-  const told = ({ type, host, reason }: HostEvent): string =>
-    [type, host.draining ? "draining" : "", reason ?? ""].filter(Boolean).join(" ");
-  return collect(subscription, told);
-}
 
 describe("a service in Python", () => {
   test("is found while it runs, is off etcd before it is told to stop, and its exit status is ours", async () => {
@@ -58,7 +49,7 @@ describe("a service in Python", () => {
   });
 
   test("is unregistered when it ends by itself", async () => {
-    const followed = await newsOf("own-end");
+    const followed = await hostNews(discovery, "own-end");
     const program = `import sys; sys.stdin.readline(); sys.exit(3)`;
     const flags = ["own-end", "--hostname", "127.0.0.1", "--port", "http=1"];
     await using run = runSidecar([...flags, "--", "python3", "-c", program], { env });
@@ -130,7 +121,7 @@ describe("without a command", () => {
     ["SIGQUIT", { code: 131, signal: null }],
   ] as const)("is registered until %s", async (signal, end) => {
     const service = `alone-${signal}`;
-    const followed = await newsOf(service);
+    const followed = await hostNews(discovery, service);
     await using run = runCommand(["register", service, "--port", "ipp=631"], { env });
     await eventually(() => followed.items.includes("up"), 10_000, 10);
     run.kill(signal);
@@ -227,50 +218,8 @@ describe("etcd's credentials", () => {
   });
 });
 
-describe("with a check", () => {
-  test("is registered only while the program is well", async () => {
-    await using folder = await temporaryFolder();
-    const [port = 0] = await freePorts(1);
-    const sick = join(folder.path, "sick");
-    await writeFile(sick, "");
-    const followed = await newsOf("checked");
-    const timing = ["--check-interval", "50ms", "--check-fall", "2", "--check-rise", "1"];
-    const flags = ["checked", "--hostname", "127.0.0.1", "--port", `http=${port}`];
-    const check = ["--check", `http://127.0.0.1:${port}/health`, ...timing];
-    const service = pythonService("--port", String(port), "--sick-if", sick);
-    await using run = runSidecar([...flags, ...check, "--", ...service], { env });
-    await run.heard(({ ready }) => ready === true);
-    const checks = () => run.said.filter(({ check }) => check === 503).length;
-    await eventually(() => checks() >= 3, 10_000, 10);
-    await run.says(/is not registered before it is well: /, "stderr");
-    expect(followed.items).toEqual([]);
-
-    await rm(sick);
-    await eventually(() => followed.items.includes("up"), 10_000, 10);
-    await writeFile(sick, "");
-    await eventually(() => followed.items.includes("down draining unregistered"), 10_000, 10);
-    await run.says(/withdrawn until it is well again/, "stderr");
-    await rm(sick);
-    await eventually(() => followed.items.filter((item) => item === "up").length === 2, 10_000, 10);
-    run.kill("SIGTERM");
-    expect(await run.ended).toMatchObject({ signal: "SIGTERM" });
-  });
-
-  test.each([["/health"], ["tcp"]])("%s is of the host's own port", async (check) => {
-    const [port = 0] = await freePorts(1);
-    const service = `own-${check.replace("/", "")}`;
-    const flags = [service, "--hostname", "127.0.0.1", "--port", `http=${port}`];
-    const checks = ["--check", check, "--check-interval", "50ms"];
-    const program = pythonService("--port", String(port));
-    await using run = runSidecar([...flags, ...checks, "--", ...program], { env });
-    await registered(service);
-    run.kill("SIGTERM");
-    await run.ended;
-  });
-});
-
 test("--drain marks the host, waits, unregisters, and only then stops the program", async () => {
-  const followed = await newsOf("drained");
+  const followed = await hostNews(discovery, "drained");
   const flags = ["drained", "--hostname", "127.0.0.1", "--port", "http=1", "--drain", "400ms"];
   const service = pythonService("--listed", "drained");
   await using run = runSidecar([...flags, "--", ...service], { env });
