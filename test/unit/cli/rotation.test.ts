@@ -47,7 +47,7 @@ async function rotates(
     stderr: { write: (text: string) => Boolean((stderr += text)) },
   };
   const output = new Output({ json: true, color: false }, {}, streams);
-  const context = new CommandContext({}, { output, signal, rest: undefined });
+  const context = new CommandContext({}, { output, signal, takeSignals() {}, rest: undefined });
   const file = await SecretFile.claim(path, force);
   const operation = { store: way, call: { ...call, signal }, ownerMs: 2_000 };
   const rotation = new Rotation(context, operation, { service, file, show });
