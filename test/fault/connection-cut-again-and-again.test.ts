@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { startEtcd, startProxy } from "../../src/testing/index.ts";
 import { busyService, startBusyClient } from "../support/busy-client.ts";
+import { eventually } from "../support/eventually.ts";
 import { RawEtcd } from "../support/raw-etcd.ts";
 
 test("connections that serve for a moment and are cut are not stormed: a back-off ends only when one lasts", async () => {
@@ -17,9 +18,10 @@ test("connections that serve for a moment and are cut are not stormed: a back-of
   // 4.4 a second on average, and to 6 not once in 20,000 times. Without a back-off it would be 16 each.
   const begunAt = performance.now();
   while (performance.now() - begunAt < 9_000) {
+    await eventually(() => proxy.open > 0);
     // It has served: there is a connection, and all that waited for one was sent.
     await sleep(60);
-    if (proxy.open > 0) proxy.cut();
+    proxy.cut();
   }
   const seconds = (performance.now() - begunAt) / 1_000;
   const perSecond = (proxy.connections - connections) / seconds;

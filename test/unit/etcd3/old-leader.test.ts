@@ -37,7 +37,7 @@ const header = (): object => ({ clusterId: 7n, revision: 9n, raftTerm: etcd.raft
 
 /** The lease is kept alive once more. */
 async function renewed(session: Session): Promise<void> {
-  await clock.advance(2_000);
+  await clock.advance(1_000);
   const stream = channel.streams.at(-1);
   const asked = stream?.requests.at(-1) as { ID: bigint } | undefined;
   stream?.send({ header: header(), ID: asked?.ID, TTL: 6n });
