@@ -8,7 +8,7 @@ import { Output, type OutputFlags } from "./output.ts";
 import { program } from "./program.ts";
 import type { CommandContext } from "./command-context.ts";
 
-/** Runs one command and sets the exit status. Never ends the process itself, which would cut what is still being written. */
+/** Runs one command and sets the exit status. Ends the process itself only if a command asks for it, as that would cut what is still being written. */
 async function main(argv: readonly string[]): Promise<void> {
   const interruption = new Interruption();
   const end = argv.indexOf("--");

@@ -52,8 +52,10 @@ describe("an etcd that is away", () => {
     await run.heard(({ signal }) => signal === "SIGUSR2");
     const told = performance.now();
     run.kill("SIGTERM");
-    expect(await run.ended).toMatchObject({ code: 4 });
+    const { code, stderr } = await run.ended;
+    expect(code).toBe(4);
     expect(performance.now() - told).toBeLessThan(5_000);
+    expect(stderr).not.toMatch(/registered$/m);
     await etcd.restart();
   });
 

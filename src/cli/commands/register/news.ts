@@ -9,6 +9,7 @@ export class News {
   readonly #output: Output;
   readonly #service: string;
   readonly #program: string;
+  #registered = false;
 
   /** Of a command its name alone is shown: arguments may be secrets. */
   constructor(output: Output, service: string, command: readonly string[] | undefined) {
@@ -27,6 +28,7 @@ export class News {
       unhealthy: `withdrawn until it is well again`,
     };
     registration.on("state", (state) => {
+      if (state === "registered") this.#registered = true;
       const text = texts[state];
       const error = registration.lastError?.message;
       if (text !== undefined) this.#tell(state, text, { uuid, error });
@@ -72,9 +74,9 @@ export class News {
   }
 
   left(confirmed: boolean): void {
-    if (confirmed) this.#tell("unregistered", "unregistered");
-    else
-      this.#tell("unconfirmed", "not confirmed by etcd: the record ends by itself, with its lease");
+    const late = "not confirmed by etcd: the record ends by itself, with its lease";
+    if (!confirmed) this.#tell("unconfirmed", late);
+    else if (this.#registered) this.#tell("unregistered", "unregistered");
   }
 
   signalling(signal: NodeJS.Signals): void {

@@ -77,8 +77,8 @@ export async function runProgram(
       clock: systemClock,
     });
     if (stopped !== undefined) ending.stop(stopped);
+    void program.ended.then((end) => news.ended(end));
     const end = await ending.wait();
-    news.ended(end);
     return crashed ? exitCodes.notBegun : statusOf(end);
   } finally {
     program.send("SIGKILL");
