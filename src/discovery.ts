@@ -2,7 +2,7 @@ import { KeepAlive } from "./async/keep-alive.ts";
 import { Turnstile } from "./async/turnstile.ts";
 import { optionalSignal, optionsBag } from "./arguments.ts";
 import { closeOn } from "./close-on.ts";
-import { type MalformedRecord, reportMalformedRecord } from "./diagnostics.ts";
+import type { MalformedRecord } from "./diagnostics.ts";
 import { type CheckedOptions, checkOptions, type DiscoveryOptions } from "./discovery-options.ts";
 import { DiscoveryError } from "./errors.ts";
 import type { LookupContext } from "./find/lookup.ts";
@@ -23,6 +23,7 @@ import { checkSettings } from "./register/checks/check-settings.ts";
 import type { HealthCheck } from "./register/checks/health-check.ts";
 import type { Registration } from "./register/registration.ts";
 import { Registrar } from "./register/registrar.ts";
+import { Reporter } from "./reporter.ts";
 import { openStore } from "./store/open-store.ts";
 import type { Store } from "./store/store.ts";
 
@@ -47,6 +48,7 @@ const mostReadings = 32;
  */
 export class Discovery implements AsyncDisposable {
   readonly #options: CheckedOptions;
+  readonly #report = new Reporter();
   readonly #store: Store;
   readonly #registrar: Registrar;
   readonly #lookups: LookupContext;
@@ -59,7 +61,8 @@ export class Discovery implements AsyncDisposable {
   constructor(options?: DiscoveryOptions) {
     this.#options = checkOptions(options);
     const { place, timeoutMs, ttlSeconds, logger } = this.#options;
-    this.#store = "store" in place ? place.store : openStore(place.connection);
+    const report = this.#report;
+    this.#store = "store" in place ? place.store : openStore(place.connection, report);
     const context = {
       store: this.#store,
       timeoutMs,
@@ -69,8 +72,9 @@ export class Discovery implements AsyncDisposable {
       onMalformed: (record: MalformedRecord) => {
         const { error, ...fields } = record;
         logger.warn(`skipped a record that cannot be read: ${error.message}`, fields);
-        reportMalformedRecord(record);
+        report.malformed(record);
       },
+      report,
     };
     this.#registrar = new Registrar({ ...context, ttlSeconds });
     this.#mirrors = new Mirrors({ ...context, turnstile: new Turnstile(mostReadings) });
@@ -82,6 +86,11 @@ export class Discovery implements AsyncDisposable {
         return this.#keepAlive.hold();
       },
     };
+  }
+
+  /** What the events of the diagnostics channels call it by, as `discovery`: eight hexadecimal digits, other ones for each. */
+  get id(): string {
+    return this.#report.discovery;
   }
 
   /**
@@ -152,8 +161,14 @@ export class Discovery implements AsyncDisposable {
    * is no reason to end a process, since one that cannot reach etcd mends itself.
    */
   health(): Health {
-    const { entries, session } = this.#registrar;
-    return healthOf({ store: this.#store, session, entries, mirrors: this.#mirrors.all });
+    const { place } = this.#options;
+    return healthOf({
+      api: "store" in place ? undefined : place.connection.api,
+      store: this.#store,
+      registrar: this.#registrar,
+      mirrors: this.#mirrors,
+      report: this.#report,
+    });
   }
 
   /** Closes the discovery on one of these signals, and then lets the process end by that signal. Returns its undo. */

@@ -1,10 +1,15 @@
 import { systemClock } from "./async/clock.ts";
 import { type DiscoveryErrorCode, isDiscoveryError } from "./errors.ts";
+import type { ResyncReason } from "./find/find-report.ts";
 import type { Freshness } from "./find/freshness.ts";
+import type { PoolFigures } from "./find/live/pool-totals.ts";
 import type { Mirror } from "./find/mirror.ts";
+import type { Mirrors } from "./find/mirrors.ts";
 import type { Entry } from "./register/entry.ts";
+import type { Registrar } from "./register/registrar.ts";
 import type { RegistrationState } from "./register/registration-state.ts";
-import type { Session, Store } from "./store/store.ts";
+import type { Reporter } from "./reporter.ts";
+import type { Store } from "./store/store.ts";
 
 /**
  * How a `Discovery` stands at one moment: plain, frozen data without secrets, fit for
@@ -22,6 +27,12 @@ export interface Health {
   /** One for each service that is followed. */
   readonly services: readonly ServiceHealth[];
 
+  /** One for each service that has live pools, or had some. */
+  readonly pools: readonly PoolFigures[];
+
+  /** What happened since the `Discovery` was made, of what is gone by now, too. Never becomes less. */
+  readonly totals: HealthTotals;
+
   /**
    * How often this process was found to have stood still for a second or longer: its event loop was
    * blocked, or it was stopped. Counted for the whole process, where there was something to be late for.
@@ -29,8 +40,20 @@ export interface Health {
   readonly stalls: number;
 }
 
+/** What has happened so far. */
+export interface HealthTotals {
+  /** How often services that are followed were listed again, by reason. */
+  readonly resyncs: Readonly<Record<ResyncReason, number>>;
+
+  /** How many changes comparisons have found that etcd never told of, of what is followed and of own records. */
+  readonly driftRepaired: number;
+}
+
 /** The way to etcd. */
 export interface EtcdHealth {
+  /** The API that is spoken; undefined with a `store` of your own. */
+  readonly api: 2 | 3 | undefined;
+
   /** The endpoint in use; undefined while none is. */
   readonly endpoint: string | undefined;
 
@@ -51,6 +74,9 @@ export interface LeaseHealth {
 
   /** How long it lives for certain without another answer from etcd; 0: nobody knows whether it still does. */
   readonly remainingMs: number;
+
+  /** How long ago it was granted: it becomes 0 when another one had to be asked for. */
+  readonly ageMs: number;
 }
 
 /** One registration. */
@@ -91,24 +117,31 @@ export interface HealthError {
 
 /** What the parts of a `Discovery` know of themselves, put together without asking anybody. */
 export function healthOf(parts: {
+  readonly api: 2 | 3 | undefined;
   readonly store: Store;
-  readonly session: Session | undefined;
-  readonly entries: Iterable<Entry>;
-  readonly mirrors: Iterable<Mirror>;
+  readonly registrar: Pick<Registrar, "entries" | "session" | "sessionAgeMs">;
+  readonly mirrors: Pick<Mirrors, "all" | "poolFigures">;
+  readonly report: Pick<Reporter, "resyncs" | "driftRepaired">;
 }): Health {
-  const { store, session, entries, mirrors } = parts;
+  const { api, store, registrar, mirrors, report } = parts;
   return Object.freeze({
-    etcd: etcdHealth(store),
-    lease: session && leaseHealth(session),
-    registrations: Object.freeze(Array.from(entries, registrationHealth)),
-    services: Object.freeze(Array.from(mirrors, serviceHealth)),
+    etcd: etcdHealth(store, api),
+    lease: leaseHealth(registrar),
+    registrations: Object.freeze(Array.from(registrar.entries, registrationHealth)),
+    services: Object.freeze(Array.from(mirrors.all, serviceHealth)),
+    pools: Object.freeze(mirrors.poolFigures.map((figures) => Object.freeze(figures))),
+    totals: Object.freeze({
+      resyncs: Object.freeze({ ...report.resyncs }),
+      driftRepaired: report.driftRepaired,
+    }),
     stalls: systemClock.stalls,
   });
 }
 
-function etcdHealth(store: Store): EtcdHealth {
+function etcdHealth(store: Store, api: 2 | 3 | undefined): EtcdHealth {
   const { answeredAt, endpoint, failure, revision } = store.status();
   return Object.freeze({
+    api,
     endpoint,
     lastAnswerMs: answeredAt === undefined ? undefined : Math.round(store.clock.now() - answeredAt),
     revision,
@@ -116,8 +149,14 @@ function etcdHealth(store: Store): EtcdHealth {
   });
 }
 
-function leaseHealth({ remainingMs, ttlSeconds }: Session): LeaseHealth {
-  return Object.freeze({ ttlSeconds, remainingMs: Math.round(remainingMs) });
+function leaseHealth({
+  session,
+  sessionAgeMs,
+}: Pick<Registrar, "session" | "sessionAgeMs">): LeaseHealth | undefined {
+  if (session === undefined) return undefined;
+  const { remainingMs, ttlSeconds } = session;
+  const ageMs = Math.round(sessionAgeMs);
+  return Object.freeze({ ttlSeconds, remainingMs: Math.round(remainingMs), ageMs });
 }
 
 function registrationHealth(entry: Entry): RegistrationHealth {

@@ -10,9 +10,20 @@ export {
 } from "./default.ts";
 export { Discovery, type RegisterOptions } from "./discovery.ts";
 export type { AuthOptions, DiscoveryOptions, PemSource, TlsOptions } from "./discovery-options.ts";
-export type { MalformedRecord } from "./diagnostics.ts";
+export type {
+  DiagnosticsChannels,
+  DiagnosticsEvent,
+  DriftEvent,
+  EjectionEvent,
+  LeaseEvent,
+  MalformedRecord,
+  RegistrationEvent,
+  ResyncEvent,
+  RpcEvent,
+} from "./diagnostics.ts";
 export { DiscoveryError, type DiscoveryErrorCode, isDiscoveryError } from "./errors.ts";
 export type { Freshness } from "./find/freshness.ts";
+export type { ResyncReason } from "./find/find-report.ts";
 export type { DownReason, HostEvent } from "./find/host-event.ts";
 export type { HostPromise } from "./find/host-promise.ts";
 export type { LivePoolEvents } from "./find/live/announcements.ts";
@@ -30,6 +41,7 @@ export { roundRobin } from "./find/live/round-robin.ts";
 export type { Candidate, Picker, Strategy } from "./find/live/strategy.ts";
 export type { SuspectOptions } from "./find/live/suspects.ts";
 export { weighted } from "./find/live/weighted.ts";
+export type { PoolFigures } from "./find/live/pool-totals.ts";
 export type { LookupOptions } from "./find/lookup.ts";
 export type { FollowOptions, SubscribeOptions } from "./find/mirrors.ts";
 export type { Query, GetOptions } from "./find/query.ts";
@@ -63,5 +75,6 @@ export type {
 export type { Credentials } from "./register/credentials.ts";
 export type { DrainOptions, Registration } from "./register/registration.ts";
 export type { RegistrationEvents, RegistrationState } from "./register/registration-state.ts";
+export type { RpcCode } from "./store/etcd/rpc-report.ts";
 export type { Store } from "./store/store.ts";
 export type { WaitOptions } from "./arguments.ts";

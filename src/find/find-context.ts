@@ -2,6 +2,7 @@ import type { Turnstile } from "../async/turnstile.ts";
 import type { DiscoveryError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { Store } from "../store/store.ts";
+import type { FindReport } from "./find-report.ts";
 
 /** What a `Discovery` lends to everything that finds and follows. */
 export interface FindContext {
@@ -23,6 +24,9 @@ export interface FindContext {
 
   /** Told of each record that was skipped because it cannot be read. */
   readonly onMalformed: (record: MalformedRecord) => void;
+
+  /** Told what befalls mirrors and pools. */
+  readonly report: FindReport;
 
   /** How often a mirror is compared with the store, give or take a fifth; 5 minutes unless told otherwise. */
   readonly reconcileMs?: number | undefined;

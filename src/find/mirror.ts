@@ -8,6 +8,7 @@ import type { Host } from "../model/host.ts";
 import type { Service } from "../model/service.ts";
 import type { Listing } from "../store/store.ts";
 import type { FindContext } from "./find-context.ts";
+import type { ResyncReason } from "./find-report.ts";
 import type { Follower } from "./follower.ts";
 import type { Freshness } from "./freshness.ts";
 import { type Difference, KnownService } from "./known-service.ts";
@@ -44,6 +45,9 @@ export class Mirror {
   #failure: Error | undefined;
   #resyncs = 0;
   #driftRepaired = 0;
+
+  /** Why it is, or will be, listed again. */
+  #reason: ResyncReason = "replaced";
 
   /** Starts at once, but does no I/O before it returns. */
   constructor(service: string, context: FindContext) {
@@ -184,6 +188,7 @@ export class Mirror {
     const difference = this.#known.replace(listing);
     if (this.#listed) {
       this.#resyncs += 1;
+      this.#context.report.resynced(this.service, this.#reason);
       this.#publish(difference);
     } else {
       this.#found();
@@ -206,6 +211,8 @@ export class Mirror {
     const since = clock.now();
     let end: (reason: unknown) => void = () => {};
     const over = new Promise<never>((_, reject) => (end = reject));
+    // What the comparison finds wrong, other than lost changes, is that the store went back.
+    this.#reason = "replaced";
     this.#interrupt = end;
     const rounds = new Rounds({
       clock,
@@ -233,7 +240,10 @@ export class Mirror {
           rounds.lost();
           this.#lost(error);
         },
-        ended: (_reason, error) => end(error),
+        ended: (reason, error) => {
+          this.#reason = reason;
+          end(error);
+        },
       },
     );
     rounds.start();
@@ -254,7 +264,9 @@ export class Mirror {
     const lost = await missedChanges(this.#known, () => this.#tryRead(signal), clock, signal);
     if (lost === 0) return;
     this.#driftRepaired += lost;
-    const { logger } = this.#context;
+    this.#reason = "drift";
+    const { logger, report } = this.#context;
+    report.viewDrifted(this.service, lost);
     logger.warn("etcd did not tell of some changes; listing again", {
       service: this.service,
       changes: lost,

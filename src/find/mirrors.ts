@@ -11,6 +11,7 @@ import type { HostEvent } from "./host-event.ts";
 import type { Inbox } from "./inbox.ts";
 import { checkLiveOptions, type LiveOptions } from "./live/live-options.ts";
 import { type LiveContext, LivePool } from "./live/live-pool.ts";
+import { type PoolFigures, PoolTotals } from "./live/pool-totals.ts";
 import { Mirror } from "./mirror.ts";
 import type { Subscription } from "./subscription.ts";
 import { type ServiceView, ViewInbox } from "./view-inbox.ts";
@@ -35,6 +36,7 @@ export class Mirrors {
   readonly #liveContext: LiveContext;
   readonly #mirrors = new Map<string, Mirror>();
   readonly #pools = new Set<LivePool>();
+  readonly #totals = new PoolTotals();
   #closed = false;
 
   constructor(context: FindContext) {
@@ -42,7 +44,9 @@ export class Mirrors {
     this.#liveContext = {
       ...context,
       follow: (service, follower) => this.follow(service, follower),
-      ended: (pool) => void this.#pools.delete(pool),
+      ended: (pool) => {
+        if (this.#pools.delete(pool)) this.#totals.add(pool);
+      },
     };
   }
 
@@ -89,6 +93,11 @@ export class Mirrors {
   /** Those that are followed now. */
   get all(): Iterable<Mirror> {
     return this.#mirrors.values();
+  }
+
+  /** What live pools have done, by service. */
+  get poolFigures(): PoolFigures[] {
+    return this.#totals.figures(this.#pools);
   }
 
   /** Makes somebody a follower of a service's mirror, until the returned function is called. */

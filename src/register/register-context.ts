@@ -3,6 +3,7 @@ import type { Logger } from "../logger.ts";
 import type { Session, Store } from "../store/store.ts";
 import type { WriteSize } from "./host-writes.ts";
 import type { LateWriteGuard } from "./late-write-guard.ts";
+import type { RegisterReport } from "./register-report.ts";
 
 /** What registering needs of the `Discovery` it is part of. */
 export interface RegisterContext {
@@ -32,6 +33,9 @@ export interface RegisterContext {
     readonly id: string;
     readonly error: DiscoveryError;
   }) => void;
+
+  /** Told what befalls registrations and their session. */
+  readonly report: RegisterReport;
 }
 
 /** What a keeper needs besides: the session that all keepers share. */

@@ -8,6 +8,7 @@ import { WriteSize } from "./host-writes.ts";
 import { LateWriteGuard } from "./late-write-guard.ts";
 import type { KeeperContext, RegisterContext } from "./register-context.ts";
 import { Registration } from "./registration.ts";
+import type { RegistrationState } from "./registration-state.ts";
 import { ServiceKeeper } from "./service-keeper.ts";
 import { SessionHolder } from "./session-holder.ts";
 
@@ -21,7 +22,7 @@ export class Registrar {
   readonly #entries = new Map<Entry, () => Promise<void>>();
 
   constructor(context: RegisterContext) {
-    const { store, ttlSeconds, timeoutMs, logger } = context;
+    const { store, ttlSeconds, timeoutMs, logger, report } = context;
     // One warning an outage, however long it takes.
     let failing = false;
     const holder = new SessionHolder({
@@ -36,11 +37,13 @@ export class Registrar {
         if (holder.current !== undefined) return;
         for (const keeper of this.#keepers.values()) keeper.fail(error);
       },
-      onOpened: () => {
+      onOpened: (session) => {
         failing = false;
+        report.leaseGranted(session.ttlSeconds);
       },
       onLost: (session, error) => {
         logger.warn("the session was lost; registering again", { error: error.message });
+        report.leaseLost(session.ttlSeconds, error);
         for (const keeper of this.#keepers.values()) keeper.lose(session, error);
       },
       onLeft: (hosts) => {
@@ -69,6 +72,11 @@ export class Registrar {
     return this.#holder.current;
   }
 
+  /** How long ago it was opened. */
+  get sessionAgeMs(): number {
+    return this.#holder.ageMs;
+  }
+
   /** Registers a host from now on, for as long as it is not ended. */
   register(
     service: string,
@@ -81,6 +89,7 @@ export class Registrar {
     const { signal, check } = options;
     const { logger, hold } = this.#context;
     const entry = new Entry(service, prepared, logger, check !== undefined);
+    this.#tellStates(entry);
     const keeper = this.#keeper(service);
     const gate = check && new HealthGate(check, entry, this.#gateContext(entry, keeper));
     const release = hold();
@@ -119,6 +128,17 @@ export class Registrar {
     entry.end();
     keeper.end();
     await settledWithin(store.clock, timeoutMs, entry.gone);
+  }
+
+  #tellStates(entry: Entry): void {
+    const { report } = this.#context;
+    let previous: RegistrationState | undefined;
+    const tell = (state: RegistrationState): void => {
+      report.registrationChanged(entry, state, previous);
+      previous = state;
+    };
+    tell(entry.state);
+    entry.on("state", tell);
   }
 
   #gateContext(entry: Entry, keeper: ServiceKeeper): HealthGateContext {

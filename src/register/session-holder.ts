@@ -20,7 +20,7 @@ export interface SessionHolderOptions {
   /** A try to open a session failed; another follows by itself. */
   readonly onFailure: (error: Error) => void;
 
-  readonly onOpened: () => void;
+  readonly onOpened: (session: Session) => void;
 
   /** A session has ended, and what was written under it is gone or will be. */
   readonly onLost: (session: Session, error: Error) => void;
@@ -54,6 +54,11 @@ export class SessionHolder {
   /** The living session, if there is one. */
   get current(): Session | undefined {
     return this.#session?.ended.aborted === false ? this.#session : undefined;
+  }
+
+  /** How long ago the living session was opened, in milliseconds. */
+  get ageMs(): number {
+    return this.#openedAt === undefined ? 0 : this.#clock.now() - this.#openedAt;
   }
 
   /** Resolves with a living session; rejects only when nobody wants one any more. */
@@ -167,7 +172,7 @@ export class SessionHolder {
   #adopt(session: Session): void {
     this.#session = session;
     this.#openedAt = this.#clock.now();
-    this.#options.onOpened();
+    this.#options.onOpened(session);
     session.outdated?.addEventListener("abort", () => void this.#replace(session), { once: true });
     session.ended.addEventListener(
       "abort",

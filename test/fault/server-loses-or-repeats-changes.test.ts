@@ -4,6 +4,7 @@ import type { FindContext } from "../../src/find/find-context.ts";
 import type { Mirror } from "../../src/find/mirror.ts";
 import { Mirrors } from "../../src/find/mirrors.ts";
 import { silentLogger } from "../../src/logger.ts";
+import { Reporter } from "../../src/reporter.ts";
 import type { Event } from "../../src/store/etcd3/gen/etcd.ts";
 import type { Store } from "../../src/store/store.ts";
 import { etcd3Store } from "../support/etcd3.ts";
@@ -34,6 +35,7 @@ beforeEach(async () => {
     random: Math.random,
     hold: () => () => {},
     onMalformed: () => {},
+    report: new Reporter(),
     turnstile: new Turnstile(1),
     // Minutes, in life.
     reconcileMs: 300,

@@ -1,6 +1,7 @@
 import { silentLogger } from "../../src/logger.ts";
 import type { ConnectionOptions } from "../../src/discovery-options.ts";
 import { WatchRecorder } from "../../src/testing/store-contract/watch-recorder.ts";
+import { Reporter } from "../../src/reporter.ts";
 import { openStore } from "../../src/store/open-store.ts";
 import type {
   CallOptions,
@@ -20,7 +21,7 @@ export function etcd3Store(
   endpoints: readonly string[],
   options: Partial<ConnectionOptions> = {},
 ): Store & AsyncDisposable {
-  const store = openStore({
+  const connection = {
     endpoints,
     tls: undefined,
     auth: undefined,
@@ -28,7 +29,8 @@ export function etcd3Store(
     api: 3,
     logger: silentLogger,
     ...options,
-  });
+  } as const;
+  const store = openStore(connection, new Reporter());
   return Object.assign(store, { [Symbol.asyncDispose]: () => store.close() });
 }
 

@@ -6,7 +6,7 @@ import {
   type MemoryStore,
   memoryStore,
 } from "../../src/testing/index.ts";
-import { infoValue } from "../support/host-value.ts";
+import { hostValue, infoValue } from "../support/host-value.ts";
 import { type FaultyStore, faultyStore } from "./find/faulty-store.ts";
 
 let clock: ManualClock;
@@ -41,10 +41,15 @@ const away = { code: "UNAVAILABLE", message: expect.any(String) as string };
 
 it("of a discovery that was not used yet shows nothing, and asks nobody", () => {
   expect(discovery.health()).toEqual({
-    etcd: { endpoint: undefined, lastAnswerMs: undefined, revision: 0, lastError: undefined },
+    etcd: {
+      ...{ api: undefined, endpoint: undefined, lastAnswerMs: undefined },
+      ...{ revision: 0, lastError: undefined },
+    },
     lease: undefined,
     registrations: [],
     services: [],
+    pools: [],
+    totals: { resyncs: { compacted: 0, replaced: 0, refused: 0, drift: 0 }, driftRepaired: 0 },
     stalls: expect.any(Number) as number,
   });
   expect(faulty.reads()).toBe(0);
@@ -62,8 +67,8 @@ it("shows what is registered and followed, and what it lives by", async () => {
   await changes.next();
   const { revision } = await store.read("api", { info: true, hosts: "all" }, { timeoutMs: 1 });
   expect(discovery.health()).toEqual<Health>({
-    etcd: { endpoint: "memory", lastAnswerMs: 0, revision, lastError: undefined },
-    lease: { ttlSeconds: 5, remainingMs: 5_000 },
+    etcd: { api: undefined, endpoint: "memory", lastAnswerMs: 0, revision, lastError: undefined },
+    lease: { ttlSeconds: 5, remainingMs: 5_000, ageMs: 1_000 },
     registrations: [
       {
         service: "api",
@@ -85,6 +90,8 @@ it("shows what is registered and followed, and what it lives by", async () => {
         lastError: undefined,
       },
     ],
+    pools: [],
+    totals: { resyncs: { compacted: 0, replaced: 0, refused: 0, drift: 0 }, driftRepaired: 0 },
     stalls: expect.any(Number) as number,
   });
 });
@@ -129,7 +136,10 @@ it("counts how often a service was listed again, and what the comparison repaire
   store.compact();
   store.outage(false);
   await clock.advance(1_000);
-  expect(discovery.health().services).toMatchObject([{ resyncs: 1, driftRepaired: 0 }]);
+  expect(discovery.health()).toMatchObject({
+    services: [{ resyncs: 1, driftRepaired: 0 }],
+    totals: { resyncs: { compacted: 1, drift: 0 }, driftRepaired: 0 },
+  });
   faulty.tamper = () => [];
   store.put("api", { kind: "info" }, infoValue("api", "third"));
   await clock.advance(1_000);
@@ -137,7 +147,56 @@ it("counts how often a service was listed again, and what the comparison repaire
   await clock.advance(400_000);
   expect(discovery.health().services).toMatchObject([{ resyncs: 2, driftRepaired: 1 }]);
   await subscription.return?.();
-  expect(discovery.health().services).toEqual([]);
+  expect(discovery.health()).toMatchObject({
+    services: [],
+    totals: {
+      resyncs: { compacted: 1, replaced: 0, refused: 0, drift: 1 },
+      driftRepaired: 1,
+    },
+  });
+});
+
+it("counts what live pools picked and ejected, also of those that have ended", async () => {
+  const refused = Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
+  store.put("api", { kind: "host", id: "a" }, hostValue("api", "a"));
+  store.put("api", { kind: "host", id: "b" }, hostValue("api", "b"));
+  const pool = discovery.live("api");
+  const other = discovery.live("api");
+  discovery.live("web");
+  await clock.advance(0);
+  const web = { service: "web", pools: 1, ejected: 0, picks: 0, ejections: 0 };
+  pool.pick();
+  pool.pick();
+  other.pick();
+  await expect(pool.use(() => Promise.reject(refused))).rejects.toBe(refused);
+  expect(() => pool.pick({ exclude: [...pool.hosts] })).toThrow(/no other host|excluded/i);
+  expect(discovery.health().pools).toEqual([
+    { service: "api", pools: 2, ejected: 1, picks: 4, ejections: 1 },
+    web,
+  ]);
+  await pool.close();
+  other.pick();
+  expect(discovery.health().pools).toEqual([
+    { service: "api", pools: 1, ejected: 0, picks: 5, ejections: 1 },
+    web,
+  ]);
+  await other.close();
+  expect(discovery.health().pools).toEqual([
+    { service: "api", pools: 0, ejected: 0, picks: 5, ejections: 1 },
+    web,
+  ]);
+});
+
+it("shows how old the lease is, which is new again after it was lost", async () => {
+  discovery.register("api", host);
+  await clock.advance(60_000);
+  expect(discovery.health().lease).toMatchObject({ ageMs: 60_000 });
+  store.outage(true);
+  await clock.advance(10_000);
+  expect(discovery.health().lease).toBeUndefined();
+  store.outage(false);
+  await clock.advance(2_000);
+  expect(discovery.health().lease?.ageMs).toBeLessThanOrEqual(2_000);
 });
 
 it("shows why a registration is refused, by code and message", async () => {

@@ -1,5 +1,6 @@
 import type { CancelTimer, Clock } from "../../async/clock.ts";
 import type { Logger } from "../../logger.ts";
+import type { FindReport } from "../find-report.ts";
 import type { Member } from "./member.ts";
 import type { Outcome } from "./outcome.ts";
 
@@ -58,6 +59,7 @@ export interface EjectionContext {
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
+  readonly report: Pick<FindReport, "ejected" | "returned">;
   readonly service: string;
 
   /** Who may be picked has changed. */
@@ -88,6 +90,7 @@ export class Ejections {
   /** Those that are `ejected` or `probed`. Undefined until one is. */
   #out: Set<Member> | undefined;
   #cancelTimer: CancelTimer | undefined;
+  #count = 0;
   #closed = false;
 
   constructor(settings: EjectionSettings, living: Living, context: EjectionContext) {
@@ -99,6 +102,11 @@ export class Ejections {
   /** Those that are left alone now. */
   get out(): ReadonlySet<Member> {
     return this.#out ?? nobody;
+  }
+
+  /** How often a host was ejected. */
+  get count(): number {
+    return this.#count;
   }
 
   /** A use begins; what is returned goes to {@link ended}. */
@@ -143,8 +151,10 @@ export class Ejections {
     if (health.state === "in") return;
     health.state = "in";
     health.since = this.#context.clock.now();
-    this.#context.logger.info("a host that failed works again", this.#fields(member));
+    const { logger, report, service } = this.#context;
+    logger.info("a host that failed works again", this.#fields(member));
     this.#bringBack(member);
+    report.returned(service, member.host, "recovered");
   }
 
   #failed(member: Member, unreachable: boolean): void {
@@ -174,18 +184,23 @@ export class Ejections {
     health.ejections += 1;
     health.epoch += 1;
     health.until = now + forMs;
+    this.#count += 1;
     const { failures } = health;
-    this.#context.logger.info("a host fails, and is left alone for a while", {
+    const { logger, report, service } = this.#context;
+    logger.info("a host fails, and is left alone for a while", {
       ...this.#fields(member),
       failures,
       forMs: Math.round(forMs),
     });
     this.#takeOut(member);
+    report.ejected(service, member.host, failures, forMs);
   }
 
   #trial(member: Member, health: HostHealth): void {
     health.state = "trial";
     this.#bringBack(member);
+    const { report, service } = this.#context;
+    report.returned(service, member.host, "trial");
   }
 
   #takeOut(member: Member): void {
@@ -213,12 +228,14 @@ export class Ejections {
   }
 
   #due(): void {
-    const now = this.#context.clock.now();
+    const { clock, report, service } = this.#context;
+    const now = clock.now();
     for (const member of [...this.out]) {
       const { health } = member;
       if (health === undefined || health.until > now) continue;
       health.state = "trial";
       this.#out?.delete(member);
+      report.returned(service, member.host, "trial");
     }
     this.#arm();
     this.#context.changed();

@@ -64,17 +64,18 @@ export class LivePool implements AsyncDisposable {
   #forgetSignal: (() => void) | undefined;
   #cancelPatience: CancelTimer | undefined;
   #closing: Promise<void> | undefined;
+  #picks = 0;
 
   /** @internal */
   constructor(service: string, settings: LiveSettings, context: LiveContext) {
-    const { logger, random, store } = context;
+    const { logger, random, report, store } = context;
     const { clock } = store;
     this.service = service;
     this.#settings = settings;
     this.#context = context;
     this.#knowledge = new Knowledge(clock);
     this.#announcements = new Announcements(logger, service);
-    const shared = { clock, logger, random, service, changed: () => this.#changed() };
+    const shared = { clock, logger, random, report, service, changed: () => this.#changed() };
     this.#suspects = settings.suspects && new Suspects(settings.suspects, shared);
     this.#members = new Members(settings.filter, this.#suspects);
     this.#ejections = settings.ejection && new Ejections(settings.ejection, this.#members, shared);
@@ -148,7 +149,9 @@ export class LivePool implements AsyncDisposable {
   pick(options?: PickOptions | undefined): Host {
     const excluded = options === undefined ? undefined : checkPick(options);
     if (!this.#certain) this.#assertPickable();
-    return this.#selection.host(options?.key, excluded) ?? this.#throwNobody();
+    const host = this.#selection.host(options?.key, excluded) ?? this.#throwNobody();
+    this.#picks += 1;
+    return host;
   }
 
   /**
@@ -192,6 +195,16 @@ export class LivePool implements AsyncDisposable {
     const off = this.#announcements.on(event, listener);
     this.#announcements.begin(this.#now);
     return off;
+  }
+
+  /** @internal How many hosts were picked. */
+  get picks(): number {
+    return this.#picks;
+  }
+
+  /** @internal How often a host was ejected. */
+  get ejections(): number {
+    return this.#ejections?.count ?? 0;
   }
 
   /** Ends the pool; with a `snapshot` it resolves when the newest hosts are in the file. Idempotent, never rejects. */
@@ -243,7 +256,9 @@ export class LivePool implements AsyncDisposable {
 
   #useOf(key: string | undefined, excluded: ReadonlySet<string> | undefined): HostUse {
     if (!this.#certain) this.#assertPickable();
-    return this.#useOfMember(this.#selection.member(key, excluded) ?? this.#throwNobody());
+    const member = this.#selection.member(key, excluded) ?? this.#throwNobody();
+    this.#picks += 1;
+    return this.#useOfMember(member);
   }
 
   #useOfMember(member: Member): HostUse {

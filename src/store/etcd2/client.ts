@@ -7,6 +7,7 @@ import type { Logger } from "../../logger.ts";
 import { CallError } from "../etcd/call-error.ts";
 import { Cluster, type Mark } from "../etcd/cluster.ts";
 import { type AttemptOptions, Endpoints } from "../etcd/endpoints.ts";
+import type { RpcReport } from "../etcd/rpc-report.ts";
 import type { ChannelTls } from "../etcd/tls.ts";
 import type { UserSource } from "../etcd/user.ts";
 import type { StoreStatus } from "../store.ts";
@@ -23,6 +24,7 @@ import {
 } from "./keys-api.ts";
 import { decodeAnswer, encodeRequest } from "./keys-message.ts";
 import { Poll, type PollObserver, type PollRequest } from "./poll.ts";
+import { ReportedHttpChannel } from "./reported-http-channel.ts";
 import { callerError, endpointFailure, refusalOf, withoutIndex } from "./status.ts";
 import { askForLeader, Watchdog } from "./watchdog.ts";
 
@@ -43,6 +45,9 @@ export interface ClientOptions {
 
   /** From 0 to below 1; chooses the first endpoint, and jitters. */
   readonly random?: (() => number) | undefined;
+
+  /** Told of each request. Default: nobody. */
+  readonly report?: RpcReport | undefined;
 
   /** Called when nothing that was known of the records holds any more. */
   readonly onReplaced: (error: Error) => void;
@@ -84,12 +89,15 @@ export class Client {
   #closed = false;
 
   constructor(options: ClientOptions) {
-    const { tls, clock } = options;
+    const { tls, clock, report } = options;
     this.#clock = clock;
     this.#logger = options.logger;
     this.#endpoints = new Endpoints({
       ...options,
-      connect: (origin) => new HttpChannel({ origin, tls, clock }),
+      connect: (origin) =>
+        report === undefined
+          ? new HttpChannel({ origin, tls, clock })
+          : new ReportedHttpChannel({ origin, tls, clock }, report),
       failure: endpointFailure,
     });
     const isSigned = options.user !== undefined;

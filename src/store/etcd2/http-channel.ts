@@ -33,6 +33,15 @@ export interface HttpCallOptions {
   readonly repeatable: boolean;
 }
 
+export interface HttpChannelOptions {
+  /** Where the endpoint listens. */
+  readonly origin: string;
+
+  /** For `https`. */
+  readonly tls: ChannelTls | undefined;
+  readonly clock: Clock;
+}
+
 /** A request on its way; see {@link Exchange}. */
 export type OpenExchange = Pick<Exchange, "neverSent" | "cancel">;
 
@@ -48,11 +57,7 @@ export class HttpChannel implements EndpointChannel {
   readonly #underWay = new Set<Exchange>();
   #closed = false;
 
-  constructor(options: {
-    readonly origin: string;
-    readonly tls: ChannelTls | undefined;
-    readonly clock: Clock;
-  }) {
+  constructor(options: HttpChannelOptions) {
     this.origin = new URL(options.origin);
     this.#clock = options.clock;
     // One more, so that a question for a sign of life need not wait for calls that hang.

@@ -5,6 +5,7 @@ import type { HostEvent } from "../../../src/find/host-event.ts";
 import { Mirrors } from "../../../src/find/mirrors.ts";
 import type { Logger } from "../../../src/logger.ts";
 import { encodeHost, encodeInfo, type HostRecord } from "../../../src/model/record.ts";
+import { Reporter } from "../../../src/reporter.ts";
 import type { StoredRecord, WatchBatch } from "../../../src/store/store.ts";
 import { type ManualClock, manualClock } from "../../../src/testing/manual-clock.ts";
 import { type MemoryStore, memoryStore } from "../../../src/testing/memory-store.ts";
@@ -50,6 +51,7 @@ export function makeStage(
       };
     },
     onMalformed: (record) => malformed.push(record),
+    report: new Reporter(),
   };
   const changed = { ...context, ...changes(context) };
   const mirrors = new Mirrors(changed);
