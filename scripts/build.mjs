@@ -20,7 +20,13 @@ const dist = join(root, "dist");
 const fresh = join(root, `.build-${process.pid}`);
 const compiled = join(fresh, "declarations");
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-const entries = ["index", "testing/index", "integrations/fetch/index", "integrations/grpc/index"];
+const entries = [
+  "index",
+  "testing/index",
+  "integrations/fetch/index",
+  "integrations/grpc/index",
+  "integrations/prometheus/index",
+];
 const compiler = join(
   dirname(fileURLToPath(import.meta.resolve("typescript/package.json"))),
   "bin",

@@ -127,6 +127,21 @@ const violations: readonly [file: string, source: string, message: RegExp][] = [
     /An integration/,
   ],
   ["src/integrations/fetch/router.ts", `import { Server } from "@grpc/grpc-js";`, /An integration/],
+  ["src/discovery.ts", `import { Registry } from "prom-client";`, /prom-client/],
+  ["src/testing/index.ts", `import { Gauge } from "prom-client";`, /prom-client/],
+  [
+    "src/find/live/pool.ts",
+    `import { metrics } from "../../integrations/prometheus/index.ts";`,
+    /find\//,
+  ],
+  [
+    "src/integrations/prometheus/a.ts",
+    `import { open } from "../../store/open-store.ts";`,
+    /Metrics/,
+  ],
+  ["src/integrations/prometheus/a.ts", `import { Mirror } from "../../find/mirror.ts";`, /Metrics/],
+  ["src/integrations/prometheus/a.ts", `import { fetch } from "../fetch/index.ts";`, /Metrics/],
+  ["src/integrations/prometheus/a.ts", `import { connect } from "node:net";`, /Metrics/],
   ["src/cli/main.ts", `import { memoryStore } from "../testing/index.ts";`, /testing\//],
   ["src/cli/main.ts", `import { create } from "@bufbuild/protobuf";`, /protobuf/],
   ["src/cli/commands/register/a.ts", `import { connect } from "node:net";`, /The sidecar/],
@@ -176,6 +191,10 @@ const allowed: readonly [file: string, source: string][] = [
   ["src/integrations/fetch/router.ts", `import type { Discovery } from "../../discovery.ts";`],
   ["src/operate/rotate.ts", `import type { Store } from "../store/store.ts";`],
   ["src/operate/new-password.ts", `import { randomBytes } from "node:crypto";`],
+  [
+    "src/integrations/prometheus/a.ts",
+    `import "prom-client"; import type { Catalogue } from "../../catalogue/catalogue.ts";`,
+  ],
   ["src/testing/memory-store.ts", `import { serve } from "../store/memory/server.ts";`],
   [
     "src/cli/commands/register/a.ts",
