@@ -1,8 +1,9 @@
-import { access, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { DiscoveryError } from "../errors.ts";
+import { cacheFolder } from "./cache-folder.ts";
 import { isExecutable, onPath, runCommand } from "./command.ts";
-import { unpackEtcdPackage } from "./etcd-package.ts";
+import { type DebianPackages, unpackDebianPackages } from "./debian-packages.ts";
 
 /** An etcd that can be run on this machine. */
 export interface EtcdBinary {
@@ -29,6 +30,12 @@ export interface FindEtcdOptions {
   /** Told, in a sentence, of what takes time: a package that is fetched. Default: nobody. */
   readonly report?: ((message: string) => void) | undefined;
 }
+
+const debian: DebianPackages = {
+  what: "etcd",
+  packages: ["etcd-server", "etcd-client"],
+  program: "etcd",
+};
 
 /**
  * Finds an etcd to run, the first of:
@@ -58,14 +65,14 @@ export async function findEtcd(options: FindEtcdOptions = {}): Promise<EtcdBinar
   const fromPath = installed === undefined ? undefined : await probe(installed, env);
   if (fromPath !== undefined) return fromPath;
 
-  const cache = await cacheFolder(options.cwd ?? process.cwd());
+  const cache = await cacheFolder("etcd", options.cwd ?? process.cwd());
   const cached = await probe(join(cache, "etcd"), env);
   if (cached !== undefined) return cached;
   // A copy that does not run, such as one of an older system, would be in the way of a new one.
   await rm(cache, { recursive: true, force: true });
 
   const report = options.report ?? (() => {});
-  const unpacked = await unpackEtcdPackage(cache, { env, report });
+  const unpacked = await unpackDebianPackages(debian, cache, { env, report });
   const fromPackage = unpacked.ok ? await probe(join(cache, "etcd"), env) : undefined;
   if (fromPackage !== undefined) return fromPackage;
 
@@ -115,28 +122,6 @@ async function probe(path: string, env: NodeJS.ProcessEnv): Promise<EtcdBinary |
   const beside = join(dirname(path), "etcdctl");
   const etcdctl = (await isExecutable(beside)) ? beside : await onPath("etcdctl", env);
   return { path, version, etcdctl };
-}
-
-/** Per platform: a folder may be shared with another machine, or with a container. */
-async function cacheFolder(cwd: string): Promise<string> {
-  let project = resolve(cwd);
-  for (let folder = project; ; folder = dirname(folder)) {
-    if (await exists(join(folder, "package.json"))) {
-      project = folder;
-      break;
-    }
-    if (folder === dirname(folder)) break;
-  }
-  const modules = join(project, "node_modules");
-  const caches = join((await exists(modules)) ? modules : project, ".cache");
-  return join(caches, "etcd-discovery", `etcd-${process.platform}-${process.arch}`);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function brew(

@@ -8,16 +8,29 @@ interface Surroundings {
   readonly report: (message: string) => void;
 }
 
+/** Packages of Debian or Ubuntu that bring programs along. */
+export interface DebianPackages {
+  /** What they are fetched for, in messages, such as `etcd`. */
+  readonly what: string;
+
+  /** Their names. */
+  readonly packages: readonly string[];
+
+  /** A program in `/usr/bin` of theirs. */
+  readonly program: string;
+}
+
 type Outcome = { readonly ok: true } | { readonly ok: false; readonly reason: string };
 
 /** How long to wait for another process that holds apt's lock, as a fresh container's first update does. */
 const lockWaitMs = 120_000;
 
 /**
- * Fetches the Debian or Ubuntu packages of etcd and etcdctl with apt and puts the two programs into
- * `folder`. Nothing is installed, so it needs no root. Never rejects.
+ * Fetches packages with apt and puts the programs of theirs into `folder`. Nothing is installed, so it
+ * needs no root. Never rejects.
  */
-export async function unpackEtcdPackage(
+export async function unpackDebianPackages(
+  wanted: DebianPackages,
   folder: string,
   surroundings: Surroundings,
 ): Promise<Outcome> {
@@ -27,13 +40,15 @@ export async function unpackEtcdPackage(
   if (apt === undefined || dpkg === undefined) {
     return { ok: false, reason: "apt-get and dpkg-deb are not on the PATH" };
   }
-  report("No etcd here yet: fetching the packages etcd-server and etcd-client with apt-get.");
+  const { what, packages } = wanted;
+  const names = `${packages.length > 1 ? "packages" : "package"} ${packages.join(" and ")}`;
+  report(`No ${what} here yet: fetching the ${names} with apt-get.`);
   let work: string | undefined;
   try {
     const parent = dirname(folder);
     await mkdir(parent, { recursive: true });
     work = await mkdtemp(join(parent, "unpack-"));
-    const fetched = await download(apt, work, surroundings);
+    const fetched = await download(apt, packages, work, surroundings);
     if (!fetched.ok) return fetched;
     for (const name of await readdir(work)) {
       if (!name.endsWith(".deb")) continue;
@@ -43,7 +58,7 @@ export async function unpackEtcdPackage(
       });
       if (!unpacked.ok) return { ok: false, reason: `dpkg-deb failed: ${unpacked.output}` };
     }
-    await install(join(work, "root", "usr", "bin"), folder);
+    await install(join(work, "root", "usr", "bin"), folder, wanted.program);
     return { ok: true };
   } catch (error) {
     return { ok: false, reason: `it could not be unpacked: ${String(error)}` };
@@ -52,11 +67,16 @@ export async function unpackEtcdPackage(
   }
 }
 
-/** Downloads both packages into `work`; as root it refreshes apt's lists if that fails, for they are missing or stale. */
-async function download(apt: string, work: string, surroundings: Surroundings): Promise<Outcome> {
+/** Downloads the packages into `work`; as root it refreshes apt's lists if that fails, for they are missing or stale. */
+async function download(
+  apt: string,
+  packages: readonly string[],
+  work: string,
+  surroundings: Surroundings,
+): Promise<Outcome> {
   const { env, report } = surroundings;
   const fetch = async () =>
-    await runCommand(apt, ["download", "etcd-server", "etcd-client"], {
+    await runCommand(apt, ["download", ...packages], {
       cwd: work,
       env,
       timeoutMs: 180_000,
@@ -85,12 +105,12 @@ async function download(apt: string, work: string, surroundings: Surroundings): 
 }
 
 /** Moves a folder of programs into place at once, so that nobody ever finds half of it. */
-async function install(programs: string, folder: string): Promise<void> {
+async function install(programs: string, folder: string, program: string): Promise<void> {
   try {
     await rename(programs, folder);
   } catch (error) {
     // Another process was faster.
-    if (!(await isExecutable(join(folder, "etcd")))) throw error;
+    if (!(await isExecutable(join(folder, program)))) throw error;
   }
 }
 
