@@ -4,8 +4,8 @@ import type { Discovery } from "../../discovery.ts";
 import type { Health } from "../../health.ts";
 import { kindOf, refuse } from "../../model/refuse.ts";
 import { healthMetrics } from "./health-metrics.ts";
-import { type MetricsRegistry, metricName, register } from "./metric.ts";
-import { RpcMetrics } from "./rpc-metrics.ts";
+import { assertFree, type MetricsRegistry, metricName, register } from "./metric.ts";
+import { RpcMetrics, rpcMetricNames } from "./rpc-metrics.ts";
 
 export type { MetricsRegistry } from "./metric.ts";
 
@@ -32,13 +32,12 @@ export function discoveryMetrics(
   discovery: Discovery,
   options?: DiscoveryMetricsOptions,
 ): DiscoveryMetrics {
-  assertDiscovery("discovery", discovery);
-  const registry = checkRegistry(optionsBag(options, { registry: true }).registry);
-  const names = [...healthMetrics.map(({ name }) => name), "rpcs_total", "rpc_duration_seconds"];
-  const taken = names.map(metricName).find((name) => registry.getSingleMetric(name) !== undefined);
-  if (taken !== undefined) {
-    refuse("registry", `has a metric ${taken} already; a registry is for one discovery`);
+  if (typeof (discovery as Partial<Discovery> | null | undefined)?.health !== "function") {
+    refuse("discovery", `must be a Discovery, not ${kindOf(discovery)}`);
   }
+  const registry = checkRegistry(optionsBag(options, { registry: true }).registry);
+  const names = [...healthMetrics.map(({ name }) => name), ...rpcMetricNames].map(metricName);
+  assertFree(registry, names);
   const health = once(() => discovery.health());
   for (const definition of healthMetrics) register(definition, registry, health);
   const rpcs = new RpcMetrics(discovery.id, discovery.health().etcd.api, registry);
@@ -47,7 +46,7 @@ export function discoveryMetrics(
     if (closed) return;
     closed = true;
     rpcs.close();
-    for (const name of names) registry.removeSingleMetric(metricName(name));
+    for (const name of names) registry.removeSingleMetric(name);
   };
   return { registry, close, [Symbol.dispose]: close };
 }
@@ -62,13 +61,6 @@ function once(look: () => Health): () => Health {
     }
     return seen;
   };
-}
-
-/** Throws `INVALID_ARGUMENT`. */
-export function assertDiscovery(name: string, discovery: unknown): void {
-  if (typeof (discovery as Partial<Discovery> | null | undefined)?.health !== "function") {
-    refuse(name, `must be a Discovery, not ${kindOf(discovery)}`);
-  }
 }
 
 /** A registry of any copy of prom-client. Throws `INVALID_ARGUMENT`. */

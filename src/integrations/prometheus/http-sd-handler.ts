@@ -3,7 +3,7 @@ import type { Discovery } from "../../discovery.ts";
 import { kindOf, refuse } from "../../model/refuse.ts";
 import { type HttpAnswer, type HttpHandler, httpHandler, sentence } from "./http-handler.ts";
 import { checkHttpSdOptions, type HttpSdOptions } from "./http-sd-options.ts";
-import { type MetricDefinition, metricName, register } from "./metric.ts";
+import { assertFree, type MetricDefinition, metricName, register } from "./metric.ts";
 import { type TargetCounts, targetGroups } from "./target-groups.ts";
 import { type KnownServices, knownServices } from "./known-services.ts";
 
@@ -41,6 +41,8 @@ export function httpSdHandler(
   options?: HttpSdOptions,
 ): HttpSdHandler {
   const { registry, rules, services, token } = checkHttpSdOptions(options);
+  const name = metricName(targets.name);
+  if (registry !== undefined) assertFree(registry, [name]);
   const counts = { listed: 0, withoutPort: 0, malformed: 0 };
   const known = open(source, services);
   let closed = false;
@@ -59,7 +61,7 @@ export function httpSdHandler(
   const close = async (): Promise<void> => {
     if (closed) return;
     closed = true;
-    registry?.removeSingleMetric(metricName(targets.name));
+    registry?.removeSingleMetric(name);
     await known.close();
   };
   return Object.assign(handle, { counts, close, [Symbol.asyncDispose]: close });

@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry, type RegistryContentType } from "prom-client";
+import { refuse } from "../../model/refuse.ts";
 
 /** A registry of prom-client, whichever format it writes. */
 export type MetricsRegistry = Registry<RegistryContentType>;
@@ -26,12 +27,19 @@ export interface MetricDefinition<Source> {
   readonly samples: (source: Source) => Iterable<Sample>;
 }
 
-/** Puts a metric into a registry; returns its whole name. */
+/** Throws `INVALID_ARGUMENT` if there are metrics of such names already. */
+export function assertFree(registry: MetricsRegistry, names: readonly string[]): void {
+  const taken = names.find((name) => registry.getSingleMetric(name) !== undefined);
+  if (taken === undefined) return;
+  refuse("registry", `has a metric ${taken} already; a registry is for one discovery`);
+}
+
+/** Puts a metric into a registry. */
 export function register<Source>(
   definition: MetricDefinition<Source>,
   registry: MetricsRegistry,
   source: () => Source,
-): string {
+): void {
   const { type, help, labels, samples } = definition;
   const name = metricName(definition.name);
   const common = { name, help, labelNames: [...labels], registers: [registry] };
@@ -54,5 +62,4 @@ export function register<Source>(
       },
     });
   }
-  return name;
 }

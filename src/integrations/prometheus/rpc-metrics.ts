@@ -30,10 +30,13 @@ const codes = ["OK", "UNAVAILABLE", "DEADLINE_EXCEEDED"];
 
 const channel = "etcd-discovery:rpc";
 
+const [total, duration] = ["rpcs_total", "rpc_duration_seconds"] as const;
+
+/** What the metrics are called. */
+export const rpcMetricNames: readonly string[] = [total, duration];
+
 /** Counts the requests of one `Discovery` from now on. */
 export class RpcMetrics {
-  /** Of the metrics. */
-  readonly names: readonly string[];
   readonly #discovery: string;
   readonly #rpcs: Counter<"method" | "code">;
   readonly #durations: Histogram<"method">;
@@ -42,19 +45,18 @@ export class RpcMetrics {
   constructor(discovery: string, api: 2 | 3 | undefined, registry: MetricsRegistry) {
     this.#discovery = discovery;
     this.#rpcs = new Counter({
-      name: metricName("rpcs_total"),
+      name: metricName(total),
       help: "Requests to etcd that are over, by method and code; each attempt counts.",
       labelNames: ["method", "code"],
       registers: [registry],
     });
     this.#durations = new Histogram({
-      name: metricName("rpc_duration_seconds"),
+      name: metricName(duration),
       help: "How long requests to etcd took, connecting included; without streams.",
       labelNames: ["method"],
       buckets,
       registers: [registry],
     });
-    this.names = [metricName("rpcs_total"), metricName("rpc_duration_seconds")];
     for (const method of api === undefined ? [] : rpcMethods[api]) {
       for (const code of codes) this.#rpcs.inc({ method, code }, 0);
     }

@@ -165,6 +165,7 @@ describe("the list", () => {
     expect(made.counts).toEqual({ listed: 0, withoutPort: 0, malformed: 0 });
     expect(await targets(made)).toEqual(["x.dev:80"]);
     expect(made.counts).toEqual({ listed: 1, withoutPort: 1, malformed: 4 });
+    expect(() => handler({ registry })).toThrow(/^registry: has a metric etcd_discovery_http_sd/);
     const name = "etcd_discovery_http_sd_targets";
     expect(Object.fromEntries(series(await registry.metrics()))).toEqual({
       [`${name}{result="listed"}`]: 1,
