@@ -34,7 +34,7 @@ const targets: MetricDefinition<TargetCounts> = {
  * the list known last, however long etcd is away. No label has a user or a password.
  *
  * Of a `Discovery` all services are followed from now on until `close()`, those given alone if there are
- * `services`. Throws `INVALID_ARGUMENT`.
+ * `services`; until then the process is kept alive. Throws `INVALID_ARGUMENT`.
  */
 export function httpSdHandler(
   source: Catalogue | Discovery,
