@@ -2,7 +2,6 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { freePorts } from "../../src/testing/free-ports.ts";
 import { eventually } from "./eventually.ts";
 import type { PrometheusBinary } from "./prometheus-binary.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
@@ -32,16 +31,13 @@ export async function startPrometheus(
   const file = join(folder.path, "prometheus.yml");
   await writeFile(file, JSON.stringify(config));
   await mkdir(join(folder.path, "data"));
-  const [port = 0] = await freePorts(1);
-  const address = `127.0.0.1:${port}`;
   const child = spawn(
     prometheus,
     [
       `--config.file=${file}`,
-      `--web.listen-address=${address}`,
+      "--web.listen-address=127.0.0.1:0",
       `--storage.tsdb.path=${join(folder.path, "data")}`,
       "--storage.tsdb.wal-segment-size=10MB",
-      "--log.level=warn",
     ],
     { stdio: ["ignore", "pipe", "pipe"] },
   );
@@ -50,6 +46,7 @@ export async function startPrometheus(
     stream.setEncoding("utf8").on("data", (text: string) => (output += text));
   }
   const ended = once(child, "close");
+  let address = "";
   const running: RunningPrometheus = {
     async api<T>(path: string) {
       const answer = await fetch(`http://${address}${path}`);
@@ -67,7 +64,8 @@ export async function startPrometheus(
     await eventually(
       async () => {
         if (child.exitCode !== null) return true;
-        return (await fetch(`http://${address}/-/ready`)).status === 200;
+        address = /"Listening on" address=(\S+)/.exec(output)?.[1] ?? "";
+        return address !== "" && (await fetch(`http://${address}/-/ready`)).status === 200;
       },
       30_000,
       50,

@@ -86,7 +86,7 @@ test(
     await using folder = await temporaryFolder();
     const secret = join(folder.path, "token");
     await writeFile(secret, `${token}\n`);
-    const authorization = { credentials_file: secret };
+    const authorization = { type: "Bearer", credentials_file: secret };
     const url = `http://127.0.0.1:${port}/http_sd`;
     const relabel_configs = [
       { source_labels: ["__meta_etcd_discovery_service"], target_label: "service" },
