@@ -51,11 +51,11 @@ export function httpHandler(
     }
   };
   return (request, response) => {
-    void answer(request).then((answered) => send(response, answered, request.method === "HEAD"));
+    void answer(request).then((answered) => send(response, answered));
   };
 }
 
-function send(response: ServerResponse, answer: HttpAnswer, headOnly: boolean): void {
+function send(response: ServerResponse, answer: HttpAnswer): void {
   // Whoever asked may be gone.
   if (response.destroyed || response.headersSent) return;
   const { status, type, headers } = answer;
@@ -67,5 +67,6 @@ function send(response: ServerResponse, answer: HttpAnswer, headOnly: boolean): 
     "x-content-type-options": "nosniff",
     ...headers,
   });
-  response.end(headOnly ? undefined : body);
+  // Which Node.js leaves out of the answer to a HEAD.
+  response.end(body);
 }

@@ -148,8 +148,11 @@ test(
 
     await etcd.kill();
     await becomes("etcd_discovery_etcd_reachable", 0);
+    const listed = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
+    expect([listed.status, ((await listed.json()) as unknown[]).length]).toEqual([200, 1]);
+    // Prometheus takes over new lists every 5 s.
     const before = asked;
-    await eventually(() => expect(asked).toBeGreaterThan(before + 3), 10_000, 50);
+    await eventually(() => expect(asked).toBeGreaterThan(before + 20), 20_000, 50);
     const kept = (await active()).filter(({ scrapePool }) => scrapePool === "found");
     expect(kept.map(({ health, scrapeUrl }) => [health, scrapeUrl])).toEqual([
       ["up", `http://127.0.0.1:${port}/metrics`],

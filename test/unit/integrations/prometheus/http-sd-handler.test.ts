@@ -209,6 +209,15 @@ describe("while etcd is away", () => {
     expect(await targets(made)).toEqual(["x.dev:80"]);
   });
 
+  it("there is no list as long as etcd has not answered, either", async () => {
+    let answer = (_names: string[]): void => {};
+    faulty.store.services = () => new Promise((resolve) => (answer = resolve));
+    const made = handler();
+    expect((await ask(made)).status).toBe(503);
+    answer([]);
+    expect(await list(made)).toEqual([]);
+  });
+
   it("an empty list stays one: there was truly nothing", async () => {
     const made = handler();
     expect(await list(made)).toEqual([]);
