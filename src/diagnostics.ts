@@ -36,7 +36,7 @@ export interface RpcEvent extends DiagnosticsEvent {
   /** Which member was asked, such as `http://10.0.0.1:2379`. */
   readonly endpoint: string;
 
-  /** Whether it is one that lasts, such as a watch: told when it ends. */
+  /** Whether it is one that lasts, such as a watch: told when it ends, but not if we end it. */
   readonly stream: boolean;
 }
 

@@ -21,7 +21,7 @@ export function healthOf(parts: {
   readonly store: Store;
   readonly registrar: Pick<Registrar, "entries" | "session" | "sessionAgeMs">;
   readonly mirrors: Pick<Mirrors, "all" | "poolFigures">;
-  readonly report: Pick<Reporter, "resyncs" | "driftRepaired">;
+  readonly report: Pick<Reporter, "totals">;
 }): Health {
   const { api, store, registrar, mirrors, report } = parts;
   return Object.freeze({
@@ -30,10 +30,7 @@ export function healthOf(parts: {
     registrations: Object.freeze(Array.from(registrar.entries, registrationHealth)),
     services: Object.freeze(Array.from(mirrors.all, serviceHealth)),
     pools: Object.freeze(mirrors.poolFigures.map((figures) => Object.freeze(figures))),
-    totals: Object.freeze({
-      resyncs: Object.freeze({ ...report.resyncs }),
-      driftRepaired: report.driftRepaired,
-    }),
+    totals: report.totals,
     stalls: systemClock.stalls,
   });
 }

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import {
   diagnosticsChannel,
   type DriftEvent,
@@ -7,6 +6,7 @@ import {
   type MalformedRecord,
 } from "./diagnostics.ts";
 import type { FindReport, ResyncReason } from "./find/find-report.ts";
+import type { HealthTotals } from "./health.ts";
 import type { Host } from "./model/host.ts";
 import type { RegisterReport } from "./register/register-report.ts";
 import type { RegistrationState } from "./register/registration-state.ts";
@@ -26,22 +26,18 @@ const ejections = diagnosticsChannel("etcd-discovery:ejection");
  */
 export class Reporter implements FindReport, RegisterReport, RpcReport {
   /** What events call the `Discovery` by. */
-  readonly discovery: string = randomBytes(4).toString("hex");
+  readonly discovery: string = crypto.randomUUID().slice(0, 8);
   readonly #resyncs = { compacted: 0, replaced: 0, refused: 0, drift: 0 };
   #driftRepaired = 0;
 
-  /** How often services were listed again, by reason. */
-  get resyncs(): Readonly<Record<ResyncReason, number>> {
-    return this.#resyncs;
-  }
-
-  /** How many changes comparisons have found that the store never told of. */
-  get driftRepaired(): number {
-    return this.#driftRepaired;
+  /** What happened so far; frozen, as it is now. */
+  get totals(): HealthTotals {
+    const resyncs = Object.freeze({ ...this.#resyncs });
+    return Object.freeze({ resyncs, driftRepaired: this.#driftRepaired });
   }
 
   malformed(record: MalformedRecord): void {
-    if (malformedRecords.hasSubscribers) malformedRecords.publish(record);
+    malformedRecords.publish(record);
   }
 
   get rpcsWanted(): boolean {
@@ -56,8 +52,9 @@ export class Reporter implements FindReport, RegisterReport, RpcReport {
     stream: boolean,
   ): void {
     if (!rpcs.hasSubscribers) return;
-    const { discovery } = this;
-    rpcs.publish(Object.freeze({ discovery, method, code, durationMs, endpoint, stream }));
+    rpcs.publish(
+      Object.freeze({ discovery: this.discovery, method, code, durationMs, endpoint, stream }),
+    );
   }
 
   registrationChanged(
@@ -67,16 +64,14 @@ export class Reporter implements FindReport, RegisterReport, RpcReport {
   ): void {
     if (!registrations.hasSubscribers) return;
     const { service, uuid, lastError: error } = entry;
-    const { discovery } = this;
-    registrations.publish(Object.freeze({ discovery, service, uuid, state, previous, error }));
+    registrations.publish(
+      Object.freeze({ discovery: this.discovery, service, uuid, state, previous, error }),
+    );
   }
 
-  leaseGranted(ttlSeconds: number): void {
-    this.#lease("granted", ttlSeconds, undefined);
-  }
-
-  leaseLost(ttlSeconds: number, error: Error): void {
-    this.#lease("lost", ttlSeconds, error);
+  lease(type: LeaseEvent["type"], ttlSeconds: number, error?: Error): void {
+    if (!leases.hasSubscribers) return;
+    leases.publish(Object.freeze({ discovery: this.discovery, type, ttlSeconds, error }));
   }
 
   resynced(service: string, reason: ResyncReason): void {
@@ -85,42 +80,22 @@ export class Reporter implements FindReport, RegisterReport, RpcReport {
     resyncs.publish(Object.freeze({ discovery: this.discovery, service, reason }));
   }
 
-  viewDrifted(service: string, changes: number): void {
-    this.#drifted(service, "followed", changes);
-  }
-
-  recordsDrifted(service: string, changes: number): void {
-    this.#drifted(service, "registered", changes);
-  }
-
-  ejected(service: string, host: Host, failures: number, forMs: number): void {
-    this.#ejection(service, host, "ejected", failures, forMs);
-  }
-
-  returned(service: string, host: Host, outcome: "trial" | "recovered"): void {
-    this.#ejection(service, host, outcome, undefined, undefined);
-  }
-
-  #lease(type: LeaseEvent["type"], ttlSeconds: number, error: Error | undefined): void {
-    if (!leases.hasSubscribers) return;
-    leases.publish(Object.freeze({ discovery: this.discovery, type, ttlSeconds, error }));
-  }
-
-  #drifted(service: string, of: DriftEvent["of"], changes: number): void {
+  drifted(service: string, of: DriftEvent["of"], changes: number): void {
     this.#driftRepaired += changes;
     if (!drifts.hasSubscribers) return;
     drifts.publish(Object.freeze({ discovery: this.discovery, service, of, changes }));
   }
 
-  #ejection(
+  ejection(
     service: string,
     { uuid }: Host,
     type: EjectionEvent["type"],
-    failures: number | undefined,
-    forMs: number | undefined,
+    failures?: number,
+    forMs?: number,
   ): void {
     if (!ejections.hasSubscribers) return;
-    const { discovery } = this;
-    ejections.publish(Object.freeze({ discovery, service, uuid, type, failures, forMs }));
+    ejections.publish(
+      Object.freeze({ discovery: this.discovery, service, uuid, type, failures, forMs }),
+    );
   }
 }

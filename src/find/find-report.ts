@@ -12,12 +12,13 @@ export interface FindReport {
   /** A service was listed again. */
   resynced(service: string, reason: ResyncReason): void;
 
-  /** A comparison found so many changes of a service that the store never told of. */
-  viewDrifted(service: string, changes: number): void;
+  /** A comparison found so many changes of a service that is followed that the store never told of. */
+  drifted(service: string, of: "followed", changes: number): void;
 
-  /** A pool leaves a host alone for so long. */
-  ejected(service: string, host: Host, failures: number, forMs: number): void;
-
-  /** A host that was ejected may be picked again: on trial, or because it has proved to work. */
-  returned(service: string, host: Host, outcome: "trial" | "recovered"): void;
+  /**
+   * A pool leaves a host alone, for so long after so many failures; or it may be picked again: on trial, or
+   * because it has proved to work.
+   */
+  ejection(service: string, host: Host, type: "ejected", failures: number, forMs: number): void;
+  ejection(service: string, host: Host, type: "trial" | "recovered"): void;
 }

@@ -266,7 +266,7 @@ export class Mirror {
     this.#driftRepaired += lost;
     this.#reason = "drift";
     const { logger, report } = this.#context;
-    report.viewDrifted(this.service, lost);
+    report.drifted(this.service, "followed", lost);
     logger.warn("etcd did not tell of some changes; listing again", {
       service: this.service,
       changes: lost,

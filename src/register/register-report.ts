@@ -10,11 +10,9 @@ export interface RegisterReport {
     previous: RegistrationState | undefined,
   ): void;
 
-  leaseGranted(ttlSeconds: number): void;
-
-  /** A lease has ended, and not by our own will. */
-  leaseLost(ttlSeconds: number, error: Error): void;
+  /** A lease was granted, or has ended, and not by our own will: then with the reason. */
+  lease(type: "granted" | "lost", ttlSeconds: number, error?: Error): void;
 
   /** A comparison found so many changes of own records, and of their infos, that the store never told of. */
-  recordsDrifted(service: string, changes: number): void;
+  drifted(service: string, of: "registered", changes: number): void;
 }

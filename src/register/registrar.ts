@@ -8,7 +8,6 @@ import { WriteSize } from "./host-writes.ts";
 import { LateWriteGuard } from "./late-write-guard.ts";
 import type { KeeperContext, RegisterContext } from "./register-context.ts";
 import { Registration } from "./registration.ts";
-import type { RegistrationState } from "./registration-state.ts";
 import { ServiceKeeper } from "./service-keeper.ts";
 import { SessionHolder } from "./session-holder.ts";
 
@@ -39,11 +38,11 @@ export class Registrar {
       },
       onOpened: (session) => {
         failing = false;
-        report.leaseGranted(session.ttlSeconds);
+        report.lease("granted", session.ttlSeconds);
       },
       onLost: (session, error) => {
         logger.warn("the session was lost; registering again", { error: error.message });
-        report.leaseLost(session.ttlSeconds, error);
+        report.lease("lost", session.ttlSeconds, error);
         for (const keeper of this.#keepers.values()) keeper.lose(session, error);
       },
       onLeft: (hosts) => {
@@ -87,9 +86,14 @@ export class Registrar {
     } = {},
   ): Registration {
     const { signal, check } = options;
-    const { logger, hold } = this.#context;
+    const { logger, hold, report } = this.#context;
     const entry = new Entry(service, prepared, logger, check !== undefined);
-    this.#tellStates(entry);
+    let previous = entry.state;
+    report.registrationChanged(entry, previous, undefined);
+    entry.on("state", (state) => {
+      report.registrationChanged(entry, state, previous);
+      previous = state;
+    });
     const keeper = this.#keeper(service);
     const gate = check && new HealthGate(check, entry, this.#gateContext(entry, keeper));
     const release = hold();
@@ -128,17 +132,6 @@ export class Registrar {
     entry.end();
     keeper.end();
     await settledWithin(store.clock, timeoutMs, entry.gone);
-  }
-
-  #tellStates(entry: Entry): void {
-    const { report } = this.#context;
-    let previous: RegistrationState | undefined;
-    const tell = (state: RegistrationState): void => {
-      report.registrationChanged(entry, state, previous);
-      previous = state;
-    };
-    tell(entry.state);
-    entry.on("state", tell);
   }
 
   #gateContext(entry: Entry, keeper: ServiceKeeper): HealthGateContext {

@@ -339,7 +339,7 @@ export class ServiceKeeper {
   #repair(ids: ReadonlySet<string>): void {
     const { context, service } = this;
     context.logger.warn("own records changed unnoticed; looking again", { service, ids: [...ids] });
-    context.report.recordsDrifted(service, ids.size);
+    context.report.drifted(service, "registered", ids.size);
     for (const entry of this.#entries.values()) {
       if (ids.has(entry.uuid) || ids.has(infoId)) entry.driftRepaired += 1;
     }

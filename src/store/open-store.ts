@@ -5,7 +5,7 @@ import { etcd2Capabilities } from "./etcd2/capabilities.ts";
 import { Etcd3Store } from "./etcd3/etcd3-store.ts";
 import { Http2Channel } from "./etcd3/http2-channel.ts";
 import { OlderRecords } from "./etcd3/older-records.ts";
-import { ReportedChannel } from "./etcd3/reported-channel.ts";
+import { reportedChannel } from "./etcd3/reported-channel.ts";
 import type { RpcReport } from "./etcd/rpc-report.ts";
 import type { Store } from "./store.ts";
 
@@ -30,7 +30,7 @@ export function openStore(options: ConnectionOptions, report: RpcReport): Store 
   return new Etcd3Store({
     addresses: endpoints,
     connect: (origin) =>
-      new ReportedChannel(new Http2Channel({ origin, tls, clock }), {
+      reportedChannel(new Http2Channel({ origin, tls, clock }), {
         endpoint: origin,
         ...{ clock, report },
       }),

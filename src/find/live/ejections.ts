@@ -59,7 +59,7 @@ export interface EjectionContext {
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
-  readonly report: Pick<FindReport, "ejected" | "returned">;
+  readonly report: Pick<FindReport, "ejection">;
   readonly service: string;
 
   /** Who may be picked has changed. */
@@ -154,7 +154,7 @@ export class Ejections {
     const { logger, report, service } = this.#context;
     logger.info("a host that failed works again", this.#fields(member));
     this.#bringBack(member);
-    report.returned(service, member.host, "recovered");
+    report.ejection(service, member.host, "recovered");
   }
 
   #failed(member: Member, unreachable: boolean): void {
@@ -193,14 +193,14 @@ export class Ejections {
       forMs: Math.round(forMs),
     });
     this.#takeOut(member);
-    report.ejected(service, member.host, failures, forMs);
+    report.ejection(service, member.host, "ejected", failures, forMs);
   }
 
   #trial(member: Member, health: HostHealth): void {
     health.state = "trial";
     this.#bringBack(member);
     const { report, service } = this.#context;
-    report.returned(service, member.host, "trial");
+    report.ejection(service, member.host, "trial");
   }
 
   #takeOut(member: Member): void {
@@ -235,7 +235,7 @@ export class Ejections {
       if (health === undefined || health.until > now) continue;
       health.state = "trial";
       this.#out?.delete(member);
-      report.returned(service, member.host, "trial");
+      report.ejection(service, member.host, "trial");
     }
     this.#arm();
     this.#context.changed();

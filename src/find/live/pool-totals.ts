@@ -32,41 +32,40 @@ const mostKept = 1_000;
 
 /** Keeps the counts of pools that have ended, as a total must never become less. */
 export class PoolTotals {
-  /** By service. */
-  readonly #ended = new Map<string, { picks: number; ejections: number }>();
+  /** Of pools that have ended, by service. */
+  readonly #ended = new Map<string, PoolFigures>();
 
   /** A pool has ended. */
-  add({ service, picks, ejections }: Counting): void {
-    const before = this.#ended.get(service) ?? { picks: 0, ejections: 0 };
+  add(pool: Counting): void {
+    const { service } = pool;
+    const figures = sum(this.#ended.get(service), pool, 0);
     // The one that was added to last comes last.
     this.#ended.delete(service);
-    this.#ended.set(service, {
-      picks: before.picks + picks,
-      ejections: before.ejections + ejections,
-    });
-    if (this.#ended.size <= mostKept) return;
-    for (const oldest of this.#ended.keys()) {
-      this.#ended.delete(oldest);
-      return;
-    }
+    this.#ended.set(service, figures);
+    const [oldest = service] = this.#ended.keys();
+    if (this.#ended.size > mostKept) this.#ended.delete(oldest);
   }
 
   /** Each service that has a pool, or had one. */
   figures(living: Iterable<Counting>): PoolFigures[] {
-    const figures = new Map(
-      Array.from(this.#ended, ([service, counts]) => [
-        service,
-        { service, pools: 0, ejected: 0, ...counts },
-      ]),
-    );
-    for (const { service, ejected, picks, ejections } of living) {
-      const of = figures.get(service) ?? { service, pools: 0, ejected: 0, picks: 0, ejections: 0 };
-      figures.set(service, of);
-      of.pools += 1;
-      of.ejected += ejected.length;
-      of.picks += picks;
-      of.ejections += ejections;
-    }
+    const figures = new Map(this.#ended);
+    for (const pool of living) figures.set(pool.service, sum(figures.get(pool.service), pool, 1));
     return [...figures.values()];
   }
+}
+
+/** @param pools 1 for one that lives, 0 for one that has ended */
+function sum(
+  before: Omit<PoolFigures, "service"> = { pools: 0, ejected: 0, picks: 0, ejections: 0 },
+  pool: Counting,
+  pools: 0 | 1,
+): PoolFigures {
+  const { service, ejected, picks, ejections } = pool;
+  return {
+    service,
+    pools: before.pools + pools,
+    ejected: before.ejected + pools * ejected.length,
+    picks: before.picks + picks,
+    ejections: before.ejections + ejections,
+  };
 }

@@ -18,7 +18,7 @@ export type RpcCode =
   | "DATA_LOSS"
   | "UNAUTHENTICATED";
 
-/** Told of each request to etcd when it is over. */
+/** Told of each request to etcd when it is over; of what lasts, such as a watch, unless we have ended it. */
 export interface RpcReport {
   /** Whether anybody listens. If not, there is no need to tell. */
   readonly rpcsWanted: boolean;

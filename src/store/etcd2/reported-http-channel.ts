@@ -10,7 +10,7 @@ import {
 } from "./http-channel.ts";
 import { HttpError } from "./http-error.ts";
 
-/** Tells of each request and poll when it is over. */
+/** Tells of each request when it is over, and of each poll that ends by itself. */
 export class ReportedHttpChannel extends HttpChannel {
   readonly #report: RpcReport;
   readonly #clock: Clock;
@@ -23,19 +23,20 @@ export class ReportedHttpChannel extends HttpChannel {
 
   override request(request: HttpRequest, options: HttpCallOptions): Promise<HttpAnswer> {
     const answer = super.request(request, options);
-    if (this.#report.rpcsWanted) this.#follow(nameOf(request), answer);
+    if (this.#report.rpcsWanted) {
+      const end = this.#begin(nameOf(request), false);
+      answer.then(
+        ({ status }) => end(codeOfStatus(status)),
+        (error: unknown) => end(codeOf(error)),
+      );
+    }
     return answer;
   }
 
   override stream(request: HttpRequest, observer: ExchangeObserver): OpenExchange {
-    const startedAt = this.#clock.now();
+    const end = this.#begin("Keys/Watch", true);
     let status = 0;
-    let over = false;
-    const end = (code: RpcCode): void => {
-      if (!over) this.#tell("Keys/Watch", code, startedAt, true);
-      over = true;
-    };
-    const exchange = super.stream(request, {
+    return super.stream(request, {
       head: (head, headers) => {
         status = head;
         observer.head(head, headers);
@@ -50,27 +51,15 @@ export class ReportedHttpChannel extends HttpChannel {
         observer.failed(error, stale);
       },
     });
-    return {
-      get neverSent() {
-        return exchange.neverSent;
-      },
-      cancel: () => {
-        end("CANCELLED");
-        exchange.cancel();
-      },
-    };
   }
 
-  #follow(name: string, answer: Promise<HttpAnswer>): void {
+  /** Returns what tells of the end. */
+  #begin(name: string, stream: boolean): (code: RpcCode) => void {
     const startedAt = this.#clock.now();
-    answer.then(
-      ({ status }) => this.#tell(name, codeOfStatus(status), startedAt, false),
-      (error: unknown) => this.#tell(name, codeOf(error), startedAt, false),
-    );
-  }
-
-  #tell(name: string, code: RpcCode, startedAt: number, stream: boolean): void {
-    this.#report.rpcEnded(name, code, this.#clock.now() - startedAt, this.origin.origin, stream);
+    return (code) => {
+      const tookMs = this.#clock.now() - startedAt;
+      this.#report.rpcEnded(name, code, tookMs, this.origin.origin, stream);
+    };
   }
 }
 
