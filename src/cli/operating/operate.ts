@@ -1,5 +1,6 @@
 import { KeepAlive } from "../../async/keep-alive.ts";
 import { checkOptions } from "../../discovery-options.ts";
+import { Reporter } from "../../reporter.ts";
 import { openStore } from "../../store/open-store.ts";
 import type { CallOptions, Store } from "../../store/store.ts";
 import type { CommandContext } from "../command-context.ts";
@@ -26,7 +27,7 @@ export async function operate(
 ): Promise<number> {
   const { api = 3 } = context.options;
   const { place, timeoutMs } = checkOptions(context.options);
-  const store = "store" in place ? place.store : openStore(place.connection);
+  const store = "store" in place ? place.store : openStore(place.connection, new Reporter());
   const call = { signal: context.signal, timeoutMs };
   const done = async (): Promise<number> => {
     try {
