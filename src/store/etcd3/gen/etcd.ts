@@ -257,6 +257,31 @@ export interface StatusResponse {
   version: string;
 }
 
+/** The same answer as the one above, in full: only who looks closer has a use for that. */
+export interface MemberStatusResponse {
+  header?:
+    | MemberStatusHeader
+    | undefined;
+  /** Of the member that answers, such as `3.4.23`. */
+  version: string;
+  /** Bytes on its disk, free pages included. */
+  dbSize: bigint;
+  /** The id of the member that leads, as far as this one knows; 0: it knows of none. */
+  leader: bigint;
+  raftTerm: bigint;
+  /** Each a line such as `memberID:8211 alarm:NOSPACE`. */
+  errors: string[];
+  /** Bytes that are in use. */
+  dbSizeInUse: bigint;
+  isLearner: boolean;
+}
+
+export interface MemberStatusHeader {
+  clusterId: bigint;
+  /** Of the member that answers. */
+  memberId: bigint;
+}
+
 export interface MemberListRequest {
 }
 
@@ -2462,6 +2487,213 @@ export const StatusResponse: MessageFns<StatusResponse> = {
             }
 
             message.version = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseMemberStatusResponse(): MemberStatusResponse {
+  return {
+    header: undefined,
+    version: "",
+    dbSize: 0n,
+    leader: 0n,
+    raftTerm: 0n,
+    errors: [],
+    dbSizeInUse: 0n,
+    isLearner: false,
+  };
+}
+
+export const MemberStatusResponse: MessageFns<MemberStatusResponse> = {
+  encode(message: MemberStatusResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.header !== undefined) {
+      MemberStatusHeader.encode(message.header, writer.uint32(10).fork()).join();
+    }
+    if (message.version !== "") {
+      writer.uint32(18).string(message.version);
+    }
+    if (message.dbSize !== 0n) {
+      if (BigInt.asIntN(64, message.dbSize) !== message.dbSize) {
+        throw new globalThis.Error("value provided for field message.dbSize of type int64 too large");
+      }
+      writer.uint32(24).int64(message.dbSize);
+    }
+    if (message.leader !== 0n) {
+      if (BigInt.asUintN(64, message.leader) !== message.leader) {
+        throw new globalThis.Error("value provided for field message.leader of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.leader);
+    }
+    if (message.raftTerm !== 0n) {
+      if (BigInt.asUintN(64, message.raftTerm) !== message.raftTerm) {
+        throw new globalThis.Error("value provided for field message.raftTerm of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.raftTerm);
+    }
+    for (const v of message.errors) {
+      writer.uint32(66).string(v!);
+    }
+    if (message.dbSizeInUse !== 0n) {
+      if (BigInt.asIntN(64, message.dbSizeInUse) !== message.dbSizeInUse) {
+        throw new globalThis.Error("value provided for field message.dbSizeInUse of type int64 too large");
+      }
+      writer.uint32(72).int64(message.dbSizeInUse);
+    }
+    if (message.isLearner !== false) {
+      writer.uint32(80).bool(message.isLearner);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MemberStatusResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMemberStatusResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.header = MemberStatusHeader.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.dbSize = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.leader = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.raftTerm = reader.uint64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.errors.push(reader.string());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.dbSizeInUse = reader.int64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.isLearner = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseMemberStatusHeader(): MemberStatusHeader {
+  return { clusterId: 0n, memberId: 0n };
+}
+
+export const MemberStatusHeader: MessageFns<MemberStatusHeader> = {
+  encode(message: MemberStatusHeader, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== 0n) {
+      if (BigInt.asUintN(64, message.clusterId) !== message.clusterId) {
+        throw new globalThis.Error("value provided for field message.clusterId of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.clusterId);
+    }
+    if (message.memberId !== 0n) {
+      if (BigInt.asUintN(64, message.memberId) !== message.memberId) {
+        throw new globalThis.Error("value provided for field message.memberId of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.memberId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MemberStatusHeader {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMemberStatusHeader();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.clusterId = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.memberId = reader.uint64() as bigint;
             continue;
           }
         }
