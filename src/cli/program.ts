@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { CommandContext, type GlobalFlags } from "./command-context.ts";
 import { declareDeregister } from "./commands/deregister/command.ts";
 import { declareDrain } from "./commands/drain/command.ts";
+import { declareDoctor } from "./commands/doctor/command.ts";
 import { declareGet } from "./commands/get/command.ts";
 import { declareRegister } from "./commands/register/command.ts";
 import { declareRotate } from "./commands/rotate/command.ts";
@@ -108,6 +109,7 @@ export function program(surroundings: Surroundings): Command {
     declareUndrain,
     declareDeregister,
     declareRotate,
+    declareDoctor,
   ]) {
     declare(root, runs);
   }
