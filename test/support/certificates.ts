@@ -19,19 +19,30 @@ export interface Certificates {
   readonly wrongCa: KeyPair;
 }
 
-/** Makes a set of certificates for one test; they are valid for a day. */
-export async function makeCertificates(): Promise<Certificates> {
+/** For how many hours certificates are valid from now on; below 0: for how many they have not been. */
+export interface Validity {
+  readonly server?: number;
+  readonly client?: number;
+}
+
+/** Makes a set of certificates for one test; they are valid for a day, unless told otherwise. */
+export async function makeCertificates({
+  client: clientHours = dayHours,
+  server: serverHours = dayHours,
+}: Validity = {}): Promise<Certificates> {
   const [ca, wrongCa] = await Promise.all([makeCa(), makeCa()]);
   const [server, client] = await Promise.all([
     // etcd's gateway shows the server's own certificate when it calls the server behind it.
-    makeLeaf("localhost", ca, { serverAuth: true, clientAuth: true }),
-    makeLeaf("client", ca, { clientAuth: true }),
+    makeLeaf("localhost", ca, { serverAuth: true, clientAuth: true }, serverHours),
+    makeLeaf("client", ca, { clientAuth: true }, clientHours),
   ]);
   return { ca, server, client, wrongCa };
 }
 
+const dayHours = 24;
+
 function makeCa(): Promise<KeyPair> {
-  return make("Test CA", undefined, [
+  return make("Test CA", undefined, 366 * dayHours, [
     { name: "basicConstraints", cA: true, critical: true },
     { name: "keyUsage", keyCertSign: true, cRLSign: true, critical: true },
   ]);
@@ -41,8 +52,9 @@ function makeLeaf(
   name: string,
   ca: KeyPair,
   usage: { serverAuth?: boolean; clientAuth: boolean },
+  hours: number,
 ): Promise<KeyPair> {
-  return make(name, ca, [
+  return make(name, ca, hours, [
     { name: "basicConstraints", cA: false, critical: true },
     { name: "keyUsage", digitalSignature: true, critical: true },
     { name: "extKeyUsage", ...usage },
@@ -62,6 +74,7 @@ type Extensions = NonNullable<NonNullable<Parameters<typeof generate>[1]>["exten
 async function make(
   name: string,
   ca: KeyPair | undefined,
+  hours: number,
   extensions: Extensions,
 ): Promise<KeyPair> {
   const now = Date.now();
@@ -70,8 +83,8 @@ async function make(
     keyType: "ec",
     algorithm: "sha256",
     // A little in the past, for clocks that disagree.
-    notBeforeDate: new Date(now - hourMs),
-    notAfterDate: new Date(now + 24 * hourMs),
+    notBeforeDate: new Date(now + Math.min(hours, 0) * hourMs - hourMs),
+    notAfterDate: new Date(now + hours * hourMs),
     extensions,
     ...(ca === undefined ? {} : { ca: { cert: ca.cert, key: ca.key } }),
   });
