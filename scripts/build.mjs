@@ -13,6 +13,7 @@ import {
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
+import { buildPage } from "./build/page.mjs";
 
 const root = dirname(import.meta.dirname);
 const dist = join(root, "dist");
@@ -102,6 +103,7 @@ try {
     chunkFileNames: "[name].js",
   });
   await command.close();
+  await buildPage({ root, compiler, folder: join(fresh, "dashboard") });
   for (const path of reachable(entries.map((entry) => `${entry}.d.ts`))) {
     mkdirSync(dirname(join(fresh, path)), { recursive: true });
     cpSync(join(compiled, path), join(fresh, path));

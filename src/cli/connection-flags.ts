@@ -70,6 +70,15 @@ export function passwordFrom(flag: string, source: string | number): string {
   return line;
 }
 
+/** As {@link passwordFrom}, of a token; `-` is standard input. */
+export function tokenFrom(flag: string, file: string): string {
+  const [line = ""] = readFlagFile(flag, file === "-" ? 0 : file)
+    .toString("utf8")
+    .split(/\r?\n/);
+  if (line === "") throw new UsageError(`${flag}: there is no token in its first line`);
+  return line;
+}
+
 /** A time such as `5s`, `500ms` or `2m`; a plain number is seconds. */
 export function milliseconds(flag: string, text: string): number {
   const [, number, unit = "s"] = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text) ?? [];

@@ -9,6 +9,7 @@ import { declareRegister } from "./commands/register/command.ts";
 import { declareRotate } from "./commands/rotate/command.ts";
 import { declareServices } from "./commands/services/command.ts";
 import { declareUndrain } from "./commands/undrain/command.ts";
+import { declareUi } from "./commands/ui/command.ts";
 import { declareUrl } from "./commands/url/command.ts";
 import { declareWatch } from "./commands/watch/command.ts";
 import type { ExitStatus } from "./exit-codes.ts";
@@ -104,6 +105,7 @@ export function program(surroundings: Surroundings): Command {
     declareGet,
     declareUrl,
     declareWatch,
+    declareUi,
     declareRegister,
     declareDrain,
     declareUndrain,

@@ -1,0 +1,25 @@
+import type { Command } from "commander";
+import type { Runs } from "../../program.ts";
+
+/** `ui` */
+export function declareUi(root: Command, runs: Runs): void {
+  root
+    .command("ui")
+    .description("a dashboard of all services in the browser, kept live, until it is interrupted")
+    .option("--port <port>", "where to listen; 0 is any that is free (default: 7379)")
+    .option(
+      "--host <address>",
+      "the address to listen on (default: 127.0.0.1); any but loopback asks for a token",
+    )
+    .option(
+      "--allow-host <name>",
+      "a name, with or without a port, by which it is reached through a proxy; may be repeated",
+      (name: string, before: readonly string[]) => [...before, name],
+      [],
+    )
+    .option(
+      "--token-file <file>",
+      "its first line is the token to ask for (default: off loopback one that is printed); - is standard input",
+    )
+    .action(runs(() => import("./ui.ts")));
+}

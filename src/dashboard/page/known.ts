@@ -1,0 +1,24 @@
+import type { WireHost, WireLogEntry, WireService, WireUpdate } from "../wire.ts";
+
+/** As many entries of the log as the page keeps. */
+const mostEntries = 500;
+
+/** All that the page was told: the one place that every part of it looks at. */
+export class Known {
+  readonly services = new Map<string, WireService>();
+  readonly hosts = new Map<string, WireHost>();
+
+  /** The newest first. */
+  log: readonly WireLogEntry[] = [];
+
+  /** Takes in what is different. Doing so twice changes nothing. */
+  apply(update: WireUpdate): void {
+    for (const service of update.services ?? []) this.services.set(service.name, service);
+    for (const name of update.goneServices ?? []) this.services.delete(name);
+    for (const host of update.hosts ?? []) this.hosts.set(host.key, host);
+    for (const key of update.goneHosts ?? []) this.hosts.delete(key);
+    const newest = this.log[0]?.n ?? 0;
+    const news = (update.log ?? []).filter(({ n }) => n > newest);
+    if (news.length > 0) this.log = [...news.reverse(), ...this.log].slice(0, mostEntries);
+  }
+}
