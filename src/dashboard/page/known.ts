@@ -5,8 +5,8 @@ const mostEntries = 500;
 
 /** All that the page was told: the one place that every part of it looks at. */
 export class Known {
-  readonly services = new Map<string, WireService>();
-  readonly hosts = new Map<string, WireHost>();
+  readonly services: Map<string, WireService> = new Map();
+  readonly hosts: Map<string, WireHost> = new Map();
 
   /** The newest first. */
   log: readonly WireLogEntry[] = [];
