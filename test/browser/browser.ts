@@ -1,14 +1,11 @@
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-import { describe } from "vitest";
 import { findChromium } from "../support/chromium.ts";
 
 const found = await findChromium();
 if (found.path === undefined) console.log(`browser tests are left out: ${found.reason}`);
 
-/** As `describe`; left out, with the reason printed, where there is no Chromium. */
-export const describeInBrowser: ReturnType<typeof describe.runIf> = describe.runIf(
-  found.path !== undefined,
-);
+/** Whether there is a Chromium; if not, the reason was printed. */
+export const hasChromium: boolean = found.path !== undefined;
 
 const flags = [
   "--disable-gpu",

@@ -1,10 +1,10 @@
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, inject, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
 import { dashboardStage, type DashboardStage } from "../support/dashboard.ts";
 import { eventually } from "../support/eventually.ts";
 import { manyHosts, nthId } from "../support/many-hosts.ts";
 import { RawEtcd } from "../support/raw-etcd.ts";
-import { describeInBrowser, launch, names, openPage, type WatchedPage } from "./browser.ts";
+import { hasChromium, launch, names, openPage, type WatchedPage } from "./browser.ts";
 
 const undo: (() => unknown)[] = [];
 afterEach(async () => {
@@ -19,7 +19,7 @@ const focused = (page: Page): Promise<string | undefined> =>
     () => document.activeElement?.querySelector("td.main > a")?.textContent ?? undefined,
   );
 
-describeInBrowser("the dashboard in use", () => {
+describe.runIf(hasChromium)("the dashboard in use", () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await launch();

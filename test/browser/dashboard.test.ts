@@ -1,12 +1,12 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, inject, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
 import { startEtcd } from "../../src/testing/index.ts";
 import { dashboardStage, type DashboardStage } from "../support/dashboard.ts";
 import { eventually } from "../support/eventually.ts";
 import { RawEtcd } from "../support/raw-etcd.ts";
-import { describeInBrowser, launch, names, openPage, type WatchedPage } from "./browser.ts";
+import { hasChromium, launch, names, openPage, type WatchedPage } from "./browser.ts";
 
 const undo: (() => unknown)[] = [];
 afterEach(async () => {
@@ -32,7 +32,7 @@ async function shown(page: Page, probe: () => Promise<boolean>): Promise<number>
   return performance.now() - start;
 }
 
-describeInBrowser("the dashboard in Chromium", () => {
+describe.runIf(hasChromium)("the dashboard in Chromium", () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await launch();
