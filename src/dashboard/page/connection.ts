@@ -12,18 +12,22 @@ let lastId = "";
 let heardAt = 0;
 let again = 0;
 
+let kept = false;
+
 /** Listens as long as the page can be seen: a browser has few connections, for all of its tabs. */
 export function keepListening(): void {
+  if (document.visibilityState === "visible") listen();
+  if (kept) return;
+  kept = true;
   document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "visible") listen();
-    else stop();
+    if (document.visibilityState !== "visible") stop();
+    else if (signedIn.value === true) listen();
   });
   setInterval(() => {
     if (source === undefined || performance.now() - heardAt < silenceMs) return;
     takeLoss();
     listen();
   }, 1_000);
-  if (document.visibilityState === "visible") listen();
 }
 
 /** Whether this browser has signed in, or need not. Rejects when the dashboard cannot be reached. */

@@ -4,14 +4,14 @@ import type { WireHost, WireLogEntry, WirePairs } from "../wire.ts";
 import { entryWords } from "./entry-words.ts";
 import { nameOf } from "./filter.ts";
 import { hostHealth } from "./host-health.ts";
-import { all, go, now, place, slowNow, watchingSince } from "./store.ts";
+import { all, go, loaded, now, place, slowNow, watchingSince } from "./store.ts";
 import { Mark, Text } from "./text.tsx";
 import { addressWords, ageWords, timeWords } from "./words.ts";
 
 /** All there is to know of one host, in front of the rest. */
 export function HostDialog(): VNode | null {
   const { host: key } = place.value;
-  return key === "" ? null : <Shown key={key} hostKey={key} />;
+  return key === "" || !loaded.value ? null : <Shown key={key} hostKey={key} />;
 }
 
 function Shown({ hostKey }: { readonly hostKey: string }): VNode {

@@ -1,16 +1,15 @@
 import type { VNode } from "preact";
 import { useState } from "preact/hooks";
 import { signInWith } from "./connection.ts";
-import { signedIn } from "./store.ts";
+import { signedIn, signInProblem } from "./store.ts";
 
 /** Asks for the token that the dashboard's terminal, or the file it was started with, has. */
 export function SignIn(): VNode {
   const [token, setToken] = useState("");
-  const [problem, setProblem] = useState("");
   const send = async (): Promise<void> => {
     const failed = await signInWith(token.trim());
     setToken("");
-    setProblem(failed ?? "");
+    signInProblem.value = failed ?? "";
     if (failed === undefined) signedIn.value = true;
   };
   return (
@@ -32,7 +31,7 @@ export function SignIn(): VNode {
           onInput={(event) => setToken(event.currentTarget.value)}
         />
         <button type="submit">Sign in</button>
-        <p role="alert">{problem}</p>
+        <p role="alert">{signInProblem}</p>
         <p>
           It is in the link that <code>etcd-discovery ui</code> has printed last, or in the file
           that it was started with.

@@ -1,6 +1,6 @@
 import type { VNode } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { all, link, summaries } from "./store.ts";
+import { all, link, loaded, summaries } from "./store.ts";
 import { troubleWords } from "./words.ts";
 
 /** Whoever listens to the page is told no more often. */
@@ -23,6 +23,7 @@ export function StatusLine(): VNode {
 
 function statusWords(): string {
   const { connected, state } = link.peek();
+  if (!loaded.peek()) return "";
   const { hosts, services } = all.peek().known;
   const bad = summaries.peek().filter(({ health }) => health.level === "bad").length;
   const faults = bad === 0 ? "none has a fault" : `${bad} with a fault`;

@@ -22,6 +22,12 @@ export const link: Signal<Link> = signal({ connected: false, heardAt: 0, state: 
 /** Undefined: not known yet. */
 export const signedIn: Signal<boolean | undefined> = signal(undefined);
 
+/** Why the last attempt to sign in failed; empty: it did not. */
+export const signInProblem: Signal<string> = signal("");
+
+/** Whether all there is was told once. */
+export const loaded: Signal<boolean> = signal(false);
+
 let known = new Known();
 let coming: Known | undefined;
 let clockAhead = 0;
@@ -87,6 +93,7 @@ export function takeReady({ now, state }: WirePing): void {
   coming = undefined;
   heard(now, state);
   draw();
+  loaded.value = true;
 }
 
 export function takePing({ now, state }: WirePing): void {
@@ -105,10 +112,19 @@ export function go(
 ): void {
   const next = { ...place.value, ...changes };
   if (searchOf(next) === searchOf(place.value)) return;
-  const url = searchOf(next) === "" ? location.pathname : searchOf(next);
-  if (push) history.pushState(null, "", url);
-  else history.replaceState(null, "", url);
+  setAddress(searchOf(next) || location.pathname, push);
+  const another = next.view !== place.value.view || next.service !== place.value.service;
   place.value = next;
+  if (another) scrollTo({ top: 0, behavior: "instant" });
+}
+
+function setAddress(url: string, push: boolean): void {
+  try {
+    if (push) history.pushState(null, "", url);
+    else history.replaceState(null, "", url);
+  } catch {
+    // Some browsers allow only so many a minute, as when somebody types fast; the next one says it all.
+  }
 }
 
 /** The address of another place, for a link. */

@@ -1,6 +1,7 @@
 import type { ComponentChildren, VNode } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { RowWindow } from "./row-window.ts";
+import { loaded } from "./store.ts";
 import { useTableKeys } from "./table-keys.ts";
 
 /** A column of a table. */
@@ -78,7 +79,7 @@ export function WindowTable<Row>(props: WindowTableProps<Row>): VNode {
                   keys.activate(key, from + offset);
                   onOpen(row);
                 }}
-                onFocus={() => keys.activate(key, from + offset)}
+                onFocusIn={() => keys.activate(key, from + offset)}
               >
                 {cells(row).map((cell, index) => (
                   <td key={columns[index]?.name} class={columns[index]?.className}>
@@ -96,7 +97,7 @@ export function WindowTable<Row>(props: WindowTableProps<Row>): VNode {
           />
         </tbody>
       </table>
-      {rows.length === 0 && <p class="empty">{empty}</p>}
+      {rows.length === 0 && loaded.value && <p class="empty">{empty}</p>}
     </>
   );
 }
