@@ -41,6 +41,8 @@ export async function openPage(
   options: BrowserContextOptions = {},
 ): Promise<WatchedPage> {
   const context = await browser.newContext({ viewport: { width: 1_280, height: 800 }, ...options });
+  // Less than a test may take, so that a wait says what it waited for.
+  context.setDefaultTimeout(10_000);
   const page = await context.newPage();
   const faults: string[] = [];
   const { origin } = new URL(url);

@@ -186,7 +186,7 @@ describe.runIf(hasChromium)("the dashboard in use", () => {
     await register("api", { ...privateHost("node-1"), critical: true });
     await (await register("lost", { ...privateHost("node-2"), critical: true })).unregister();
     const { page } = await open(origin, { colorScheme });
-    await page.getByText("Critical, and no host").first().waitFor();
+    await page.locator("td.state").getByText("Critical, and no host").waitFor();
     const contrasts = await page.evaluate(() => {
       const numbers = (colour: string): number[] => (colour.match(/[\d.]+/g) ?? []).map(Number);
       const light = ([red = 0, green = 0, blue = 0]: number[]): number => {

@@ -146,9 +146,14 @@ describe("a dashboard", () => {
       public: true,
       user: "a-user",
       password: first,
-      metadata: { note: `signs in with ${first}`, password: stray, db: `pg://u:${stray}@db` },
     });
-    await register("inside", { privateHostname: "node-1", user: "a-user", password: inside });
+    await register("inside", {
+      privateHostname: "node-1",
+      user: "a-user",
+      password: inside,
+      metadata: { note: `signs in with ${inside}`, password: stray, db: `pg://u:${stray}@db` },
+    });
+    await eventually(() => expect(heard.text).toContain("public.dev"));
     await publicHost.rotateCredentials({ user: "a-user", password: second });
     const raw = RawEtcd.at(inject("etcd"));
     await raw.put(`${prefix}/services/api/broken`, `{"name":"x","password":"${stray}"`);
@@ -172,7 +177,7 @@ describe("a dashboard", () => {
     const { origin, register } = await stage({}, etcd.endpoints);
     await register("api", { privateHostname: "node-1" });
     const heard = await listening(`${origin}/events`);
-    await eventually(() => expect(heard.text).toContain('"source":"live"'));
+    await eventually(() => expect(heard.text).toContain("node-1"));
     await etcd.kill();
     await eventually(() => expect(heard.text).toMatch(/"source":"stale","since":\d+/), 10_000);
     const meanwhile = await listening(`${origin}/events`);

@@ -36,6 +36,7 @@ export function HostTable(): VNode {
         rows={shownHosts.value}
         keyOf={({ key }) => key}
         cells={service === "" ? cellsWithService : cells}
+        tick={slowNow.value}
         className={(host) => hostHealth(host).level}
         onOpen={({ key }) => go({ host: key })}
         empty="No host is here, or none that passes the filter."

@@ -22,10 +22,37 @@ export interface WindowTableProps<Row> {
 
   /** Further class names of the row. */
   readonly className?: ((row: Row) => string) | undefined;
+
+  /** What the cells depend on beside the row. */
+  readonly tick?: number | undefined;
   readonly onOpen: (row: Row) => void;
 
   /** Shown when there are no rows. */
   readonly empty: string;
+}
+
+/** What a row looks like depends on. */
+interface RowLook<Row> {
+  readonly row: Row;
+  readonly index: number;
+  readonly active: boolean;
+  readonly tick: number | undefined;
+  readonly cells: (row: Row) => readonly ComponentChildren[];
+}
+
+/** A row as it was drawn: as long as it looks the same it is not looked at again, so that scrolling costs the new rows only. */
+interface MadeRow<Row> extends RowLook<Row> {
+  readonly node: VNode;
+}
+
+function sameRow<Row>(one: RowLook<Row>, other: RowLook<Row>): boolean {
+  return (
+    one.row === other.row &&
+    one.index === other.index &&
+    one.active === other.active &&
+    one.tick === other.tick &&
+    one.cells === other.cells
+  );
 }
 
 /**
@@ -33,7 +60,7 @@ export interface WindowTableProps<Row> {
  * the table. All rows are of one height.
  */
 export function WindowTable<Row>(props: WindowTableProps<Row>): VNode {
-  const { label, columns, rows, keyOf, cells, className, onOpen, empty } = props;
+  const { label, columns, rows, keyOf, cells, className, tick, onOpen, empty } = props;
   const body = useRef<HTMLTableSectionElement>(null);
   const rowWindow = useMemo(() => new RowWindow(), []);
   useLayoutEffect(() => rowWindow.watch(body), [rowWindow]);
@@ -51,8 +78,39 @@ export function WindowTable<Row>(props: WindowTableProps<Row>): VNode {
       if (row !== undefined) onOpen(row);
     },
   });
+  const draw = (key: string, { row, index, active }: RowLook<Row>): VNode => (
+    <tr
+      key={`row ${key}`}
+      class={`row ${className?.(row) ?? ""}`}
+      aria-rowindex={index + 2}
+      tabIndex={active ? 0 : -1}
+      onClick={() => {
+        keys.activate(key, index);
+        onOpen(row);
+      }}
+      onFocusIn={() => keys.activate(key, index)}
+    >
+      {cells(row).map((cell, column) => (
+        <td key={columns[column]?.name} class={columns[column]?.className}>
+          {cell}
+        </td>
+      ))}
+    </tr>
+  );
   const { from, to } = rowWindow.rangeOf(rows.length);
   const { rowHeight } = rowWindow;
+  const made = useRef(new Map<string, MadeRow<Row>>());
+  const stillMade = new Map<string, MadeRow<Row>>();
+  const drawn = rows.slice(from, to).map((row, offset) => {
+    const key = keyOf(row);
+    const index = from + offset;
+    const wanted = { row, index, tick, cells, active: keys.isActive(key, index) };
+    const before = made.current.get(key);
+    const now = before && sameRow(before, wanted) ? before : { ...wanted, node: draw(key, wanted) };
+    stillMade.set(key, now);
+    return now.node;
+  });
+  made.current = stillMade;
   return (
     <>
       <table aria-label={label} aria-rowcount={rows.length + 1}>
@@ -67,28 +125,7 @@ export function WindowTable<Row>(props: WindowTableProps<Row>): VNode {
         </thead>
         <tbody ref={body}>
           <tr key="above" class="spacer" aria-hidden="true" style={{ height: from * rowHeight }} />
-          {rows.slice(from, to).map((row, offset) => {
-            const key = keyOf(row);
-            return (
-              <tr
-                key={`row ${key}`}
-                class={`row ${className?.(row) ?? ""}`}
-                aria-rowindex={from + offset + 2}
-                tabIndex={keys.isActive(key, from + offset) ? 0 : -1}
-                onClick={() => {
-                  keys.activate(key, from + offset);
-                  onOpen(row);
-                }}
-                onFocusIn={() => keys.activate(key, from + offset)}
-              >
-                {cells(row).map((cell, index) => (
-                  <td key={columns[index]?.name} class={columns[index]?.className}>
-                    {cell}
-                  </td>
-                ))}
-              </tr>
-            );
-          })}
+          {drawn}
           <tr
             key="below"
             class="spacer"
