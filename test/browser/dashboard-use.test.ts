@@ -19,6 +19,18 @@ const focused = (page: Page): Promise<string | undefined> =>
     () => document.activeElement?.querySelector("td.main > a")?.textContent ?? undefined,
   );
 
+/** Counts the milliseconds that the page's thread works, by its own time on the processor. */
+async function workOf(page: Page): Promise<() => Promise<number>> {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable", { timeDomain: "threadTicks" });
+  const worked = async (): Promise<number> => {
+    const { metrics } = await session.send("Performance.getMetrics");
+    return (metrics.find(({ name }) => name === "TaskDuration")?.value ?? NaN) * 1_000;
+  };
+  const before = await worked();
+  return async () => (await worked()) - before;
+}
+
 describe.runIf(hasChromium)("the dashboard in use", () => {
   let browser: Browser;
   beforeAll(async () => {
@@ -57,6 +69,7 @@ describe.runIf(hasChromium)("the dashboard in use", () => {
     const table = page.locator("table");
     await eventually(async () => (await table.getAttribute("aria-rowcount")) === "2001");
     expect(await page.locator("tr.row").count()).toBeLessThan(100);
+    const busy = await workOf(page);
     const frames = await page.evaluate(
       () =>
         new Promise<{ times: number[]; blanks: number }>((resolve) => {
@@ -76,16 +89,20 @@ describe.runIf(hasChromium)("the dashboard in use", () => {
           requestAnimationFrame(step);
         }),
     );
+    const workMs = (await busy()) / frames.times.length;
     const sorted = frames.times.toSorted((one, other) => one - other);
     const quantile = (share: number): number => sorted[Math.floor(sorted.length * share)] ?? NaN;
     const [median, most] = [quantile(0.5), quantile(0.95)];
     console.log(
-      `2,000 hosts: ${sorted.length} frames, median ${median.toFixed(1)} ms, 95% within ${most.toFixed(1)} ms`,
+      `2,000 hosts: ${sorted.length} frames, median ${median.toFixed(1)} ms, ` +
+        `95% within ${most.toFixed(1)} ms, ${workMs.toFixed(1)} ms of work each`,
     );
     expect(frames.blanks).toBe(0);
     expect(sorted.length).toBeGreaterThan(100);
     expect(median).toBeLessThan(20);
-    expect(most).toBeLessThan(34);
+    // Of 16.7 ms that there are for a frame, whatever else the machine does meanwhile.
+    expect(workMs).toBeGreaterThan(0.1);
+    expect(workMs).toBeLessThan(8);
     expect((await names(page)).at(-1)).toBe("node-999.internal.dev");
     expect(await page.locator("tr.row").last().getAttribute("aria-rowindex")).toBe("2001");
     expect(faults).toEqual([]);

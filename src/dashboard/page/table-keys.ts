@@ -31,7 +31,7 @@ export function useTableKeys(table: Table): TableKeys {
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
-      const index = target(event, latest.current, active.peek());
+      const index = target(event, latest.current, active.peek(), focused.current);
       if (index === undefined) return;
       event.preventDefault();
       if (event.key === "Enter") return latest.current.open(index);
@@ -69,7 +69,12 @@ export function useTableKeys(table: Table): TableKeys {
 }
 
 /** The row that a key leads to; undefined: it is not meant for the table. */
-function target(event: KeyboardEvent, table: Table, active: Active): number | undefined {
+function target(
+  event: KeyboardEvent,
+  table: Table,
+  active: Active,
+  focused: boolean,
+): number | undefined {
   const { ctrlKey, metaKey, altKey, key, target: from } = event;
   if (ctrlKey || metaKey || altKey || table.count === 0) return undefined;
   if (from instanceof Element && from.closest("dialog, select, textarea")) return undefined;
@@ -77,7 +82,7 @@ function target(event: KeyboardEvent, table: Table, active: Active): number | un
   if (searching && key !== "ArrowDown") return undefined;
   if (searching) return 0;
   const index = indexOf(table, active);
-  const onRow = isIn(table, from);
+  const onRow = isIn(table, from) || (focused && from === document.body);
   const page = Math.max(1, Math.floor(innerHeight / table.rowWindow.rowHeight) - 3);
   switch (key) {
     case "ArrowDown":
@@ -104,7 +109,10 @@ function moveTo(table: Table, active: Signal<Active>, index: number): void {
   if (key === undefined) return;
   active.value = { key, index };
   table.rowWindow.reveal(index);
-  // When the row has been made.
+  const row = rowAt(table, index);
+  if (row !== null) return row.focus({ preventScroll: true });
+  // Keys that are pressed before the row has been made are meant for it, too.
+  if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
   requestAnimationFrame(() => rowAt(table, index)?.focus({ preventScroll: true }));
 }
 
