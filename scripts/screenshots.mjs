@@ -2,6 +2,7 @@
 // `npm run build && node scripts/screenshots.mjs`.
 import { mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { Discovery } from "../dist/index.js";
 import { startEtcd } from "../dist/testing/index.js";
 import { launchChromium } from "./browser/launch.mjs";
@@ -15,7 +16,7 @@ const phone = { viewport: { width: 390, height: 780 }, deviceScaleFactor: 2, isM
 
 const pictures = [
   { name: "dashboard-light", place: "", options: { ...desktop, colorScheme: "light" } },
-  { name: "dashboard-dark", place: "?service=api", options: { ...desktop, colorScheme: "dark" } },
+  { name: "dashboard-dark", place: "?view=hosts", options: { ...desktop, colorScheme: "dark" } },
   { name: "dashboard-phone", place: "", options: { ...phone, colorScheme: "light" } },
 ];
 
@@ -29,9 +30,11 @@ try {
   const page = await context.newPage();
   await page.goto(ui.url);
   await page.getByText("0 services, 0 hosts").waitFor();
-  await registerFleet();
+  await registerFleet(page);
   await loseHost(page);
   await page.getByText("6 services, 16 hosts").waitFor();
+  // So that not everything is 0 s old.
+  await setTimeout(20_000);
   for (const { name, place, options } of pictures) await takePicture(name, place, options);
 } finally {
   await ui.stop();
@@ -53,7 +56,7 @@ async function takePicture(name, place, options) {
   if (size > largestBytes) throw new Error(`${name} is larger than ${largestBytes} bytes`);
 }
 
-async function registerFleet() {
+async function registerFleet(page) {
   await register("mail", [{}]);
   const [, , third] = await register("api", [
     { shard: "eu" },
@@ -68,6 +71,7 @@ async function registerFleet() {
   const [only] = await register("checkout", [{ critical: true }]);
   await third?.update({ draining: true });
   await putBroken();
+  await page.getByText("6 services, 17 hosts").waitFor();
   await only?.unregister();
 }
 

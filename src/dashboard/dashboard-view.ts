@@ -1,4 +1,5 @@
 import type { Catalogue, CatalogueEvent } from "../catalogue/catalogue.ts";
+import { isDiscoveryError } from "../errors.ts";
 import type { Host } from "../model/host.ts";
 import { Dirty } from "./dirty.ts";
 import { EventLog } from "./event-log.ts";
@@ -176,6 +177,7 @@ export class DashboardView {
     return {
       source,
       ...(since === undefined ? {} : { since }),
+      ...(error !== undefined && isRefusal(lastError) ? { denied: true } : {}),
       ...(error === undefined ? {} : { error: error.slice(0, 1_000).toWellFormed() }),
       ...(endpoint === undefined ? {} : { endpoint }),
     };
@@ -186,6 +188,10 @@ export class DashboardView {
     if (known?.source === source && known.since !== undefined) return known.since;
     return Math.round(this.#now() - ageMs);
   }
+}
+
+function isRefusal(error: Error | undefined): boolean {
+  return isDiscoveryError(error, "UNAUTHENTICATED") || isDiscoveryError(error, "PERMISSION_DENIED");
 }
 
 function sorted<T>(names: ReadonlySet<string>, known: ReadonlyMap<string, T>): [T[], string[]] {

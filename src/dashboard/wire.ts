@@ -62,6 +62,9 @@ export interface WireState {
   /** Why, if that is known. */
   readonly error?: string;
 
+  /** etcd is there and refuses: the user, or what the user asks for. */
+  readonly denied?: true;
+
   /** The endpoint of etcd in use. */
   readonly endpoint?: string;
 }

@@ -188,7 +188,7 @@ describe.runIf(hasChromium)("the dashboard in Chromium", () => {
     await page.keyboard.press("Escape");
     await raw.delete(`${prefix}/services/${service}/${flat}`);
     await page.goto(`${origin}/?view=log&q=${encodeURIComponent(script)}`);
-    await page.locator("td.what").getByText("lost:").waitFor();
+    await page.locator("td.what").getByText("lost").waitFor();
     await page.goto(
       `${origin}/?service=${encodeURIComponent(script)}&host=${encodeURIComponent(script)}`,
     );

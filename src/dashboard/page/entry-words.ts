@@ -1,23 +1,19 @@
 import type { WireLogEntry } from "../wire.ts";
 
-const reasons = {
-  unregistered: "left",
-  expired: "lost: its lease ran out, or its record was deleted",
-  resync: "gone while etcd could not be followed",
-} as const;
-
-/** What happened to a host, in words. */
+/** What happened to a host, in as few words as a list has room for. */
 export function entryWords({ type, reason, changed }: WireLogEntry): string {
-  switch (type) {
-    case "up":
-      return "came";
-    case "down":
-      return reason === undefined ? "went" : reasons[reason];
-    case "update":
-      return changed === undefined || changed.length === 0
-        ? "was written anew"
-        : `changed: ${changed.join(", ")}`;
-  }
+  if (type === "up") return "came";
+  if (type === "down") return reason === "unregistered" ? "left" : "lost";
+  return changed === undefined || changed.length === 0
+    ? "was written anew"
+    : `changed: ${changed.join(", ")}`;
+}
+
+/** The same with the reason, as far as it is known. */
+export function entryReason(entry: WireLogEntry): string {
+  if (entry.reason === "expired") return "lost: its lease ran out, or its record was deleted";
+  if (entry.reason === "resync") return "lost: it went while etcd could not be followed";
+  return entryWords(entry);
 }
 
 /** Its colour: who goes without a word is a fault, who leaves is not. */

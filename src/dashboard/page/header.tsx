@@ -4,7 +4,7 @@ import { PlaceLink } from "./place-link.tsx";
 import { all, go, link, now, place, shownHosts, summaries } from "./store.ts";
 import { Text } from "./text.tsx";
 import { visibleText } from "./visible-text.ts";
-import { banner } from "./words.ts";
+import { banner, countWords } from "./words.ts";
 
 const shows: readonly (readonly [show: Show, words: string])[] = [
   ["all", "All"],
@@ -119,8 +119,8 @@ function Counts(): VNode {
   const some = view === "hosts" && shownHosts.value.length !== hosts.size;
   return (
     <p class="counts">
-      {services.size} services, {some ? `${shownHosts.value.length} of ` : ""}
-      {hosts.size} hosts
+      {countWords(services.size, "service")}, {some ? `${shownHosts.value.length} of ` : ""}
+      {countWords(hosts.size, "host")}
     </p>
   );
 }

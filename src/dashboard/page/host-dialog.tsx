@@ -1,7 +1,7 @@
 import type { ComponentChildren, VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { WireHost, WireLogEntry, WirePairs } from "../wire.ts";
-import { entryWords } from "./entry-words.ts";
+import { entryReason } from "./entry-words.ts";
 import { nameOf } from "./filter.ts";
 import { hostHealth } from "./host-health.ts";
 import { all, go, loaded, now, place, slowNow, watchingSince } from "./store.ts";
@@ -56,7 +56,7 @@ function Gone({ entry }: { readonly entry: WireLogEntry | undefined }): VNode {
   if (entry?.type !== "down") return <p>This host is not here, or not any more.</p>;
   return (
     <p class="gone">
-      Not here any more: <Text of={entryWords(entry)} /> at {timeWords(entry.at, now.value)}.
+      Not here any more: <Text of={entryReason(entry)} /> at {timeWords(entry.at, now.value)}.
     </p>
   );
 }
@@ -127,7 +127,7 @@ function Entries({ entries }: { readonly entries: readonly WireLogEntry[] }): VN
     <ol class="entries">
       {entries.map((entry) => (
         <li key={entry.n}>
-          <time>{timeWords(entry.at, slowNow.value)}</time> <Text of={entryWords(entry)} />
+          <time>{timeWords(entry.at, slowNow.value)}</time> <Text of={entryReason(entry)} />
         </li>
       ))}
     </ol>

@@ -6,11 +6,11 @@ import { PlaceLink } from "./place-link.tsx";
 import { go, place, shownHosts, slowNow, summaries, watchingSince } from "./store.ts";
 import { Mark, Tag, Text } from "./text.tsx";
 import { type Column, WindowTable } from "./window-table.tsx";
-import { addressesOf, ageWords } from "./words.ts";
+import { addressesOf, ageWords, countWords } from "./words.ts";
 
 const hostColumns: readonly Column[] = [
   { name: "Host", className: "main" },
-  { name: "State", className: "state" },
+  { name: "State", className: "state brief" },
   { name: "Public address", className: "address wide" },
   { name: "Private address", className: "address wide" },
   { name: "Shard", className: "shard wide" },
@@ -55,7 +55,8 @@ function ServiceState({ name }: { readonly name: string }): VNode {
       <Mark health={health} />
       {critical && <Tag>critical</Tag>}
       <span class="counts">
-        {hosts} hosts{draining > 0 && `, ${draining} draining`}
+        {countWords(hosts, "host")}
+        {draining > 0 && `, ${draining} draining`}
       </span>
     </p>
   );
@@ -70,7 +71,6 @@ function cells(host: WireHost): readonly ComponentChildren[] {
       <PlaceLink to={{ host: host.key }} inRow>
         <Text of={host.privateHostname ?? nameOf(host)} />
       </PlaceLink>
-      {host.critical && <Tag>critical</Tag>}
       <span class="sub">
         <Mark health={health} /> · <Text of={inside || outside} />
         {host.shard !== undefined && (

@@ -1,7 +1,7 @@
 import { computed, type ReadonlySignal } from "@preact/signals";
 import type { ComponentChildren, VNode } from "preact";
 import type { WireLogEntry } from "../wire.ts";
-import { entryLevel, entryWords } from "./entry-words.ts";
+import { entryLevel, entryReason, entryWords } from "./entry-words.ts";
 import { wordsOf } from "./filter.ts";
 import { PlaceLink } from "./place-link.tsx";
 import { all, go, now, place, slowNow } from "./store.ts";
@@ -73,7 +73,8 @@ export function RecentLog(): VNode {
 }
 
 function What({ entry }: { readonly entry: WireLogEntry }): VNode {
-  return <Mark health={{ level: entryLevel(entry), words: entryWords(entry) }} />;
+  const health = { level: entryLevel(entry), words: entryWords(entry) };
+  return <Mark health={health} more={entryReason(entry)} />;
 }
 
 function cells(entry: WireLogEntry): readonly ComponentChildren[] {

@@ -4,7 +4,7 @@ import { go, shownServices, type ShownService, slowNow } from "./store.ts";
 import { Mark, Tag, Text } from "./text.tsx";
 import { entryWords } from "./entry-words.ts";
 import { type Column, WindowTable } from "./window-table.tsx";
-import { spanWords } from "./words.ts";
+import { countWords, spanWords } from "./words.ts";
 
 const columns: readonly Column[] = [
   { name: "Service", className: "main" },
@@ -45,7 +45,8 @@ function cells({ summary, passing }: ShownService): readonly ComponentChildren[]
       {service.public && <Tag>public</Tag>}
       {service.stale && <Tag>not live</Tag>}
       <span class="sub">
-        <Mark health={health} /> · {count} hosts
+        <Mark health={health} /> ·{" "}
+        {passing === hosts ? countWords(hosts, "host") : `${count} hosts`}
       </span>
     </>,
     <Mark health={health} />,

@@ -1,7 +1,7 @@
 import type { VNode } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { all, link, loaded, summaries } from "./store.ts";
-import { troubleWords } from "./words.ts";
+import { countWords, troubleWords } from "./words.ts";
 
 /** Whoever listens to the page is told no more often. */
 const everyMs = 5_000;
@@ -27,7 +27,7 @@ function statusWords(): string {
   const { hosts, services } = all.peek().known;
   const bad = summaries.peek().filter(({ health }) => health.level === "bad").length;
   const faults = bad === 0 ? "none has a fault" : `${bad} with a fault`;
-  const counts = `${services.size} services, ${faults}; ${hosts.size} hosts.`;
+  const counts = `${countWords(services.size, "service")}, ${faults}; ${countWords(hosts.size, "host")}.`;
   if (connected && state?.source === "live") return `Live. ${counts}`;
   return `Not live: ${troubleWords(link.peek())}. ${counts}`;
 }

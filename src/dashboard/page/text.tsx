@@ -7,10 +7,17 @@ export function Text({ of }: { readonly of: string }): VNode {
   return <bdi>{visibleText(of)}</bdi>;
 }
 
+interface MarkProps {
+  readonly health: Health;
+
+  /** Shown to who points at it. Default: the words. */
+  readonly more?: string | undefined;
+}
+
 /** How something is: a colour, and the words for those who do not see it. */
-export function Mark({ health }: { readonly health: Health }): VNode {
+export function Mark({ health, more = health.words }: MarkProps): VNode {
   return (
-    <span class={`mark ${health.level}`} title={visibleText(health.words)}>
+    <span class={`mark ${health.level}`} title={visibleText(more)}>
       <i aria-hidden="true" />
       <Text of={health.words} />
     </span>

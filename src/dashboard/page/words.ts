@@ -12,6 +12,11 @@ export function spanWords(ms: number): string {
   return `${Math.floor(hours / 24)} d`;
 }
 
+/** How many there are of something, such as `1 host`. */
+export function countWords(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 /** A time of day, and the date if it was another day. */
 export function timeWords(at: number, now: number): string {
   const time = new Date(at);
@@ -63,9 +68,12 @@ export function banner({ connected, heardAt, state }: Link, now: number): string
     const ago = spanWords(now - heardAt);
     return `As of ${timeWords(heardAt, now)}: the dashboard itself has not been heard of for ${ago}. Trying again.`;
   }
-  const { source, since, error } = state;
+  const { source, since, error, denied } = state;
   const why = error === undefined ? "" : ` (${error})`;
   const ago = spanWords(now - (since ?? now));
+  if (denied && source !== "live") {
+    return `etcd refuses, for ${ago}${why}: what is shown here is old, or nothing.`;
+  }
   switch (source) {
     case "live":
       return undefined;
@@ -79,5 +87,6 @@ export function banner({ connected, heardAt, state }: Link, now: number): string
 /** The same in a few words that stay the same as long as it lasts. */
 export function troubleWords({ connected, state }: Link): string {
   if (!connected) return "the dashboard cannot be reached";
+  if (state?.denied) return "etcd refuses";
   return state?.source === "stale" ? "etcd is away" : "etcd has not answered yet";
 }

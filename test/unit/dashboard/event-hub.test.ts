@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { EventHub } from "../../../src/dashboard/event-hub.ts";
+import { DiscoveryError } from "../../../src/errors.ts";
 import { manualClock } from "../../../src/testing/index.ts";
 import { FakeCatalogue, hostOf, infoOf } from "./fake-catalogue.ts";
 import { FakeResponse } from "./fake-response.ts";
@@ -121,6 +122,15 @@ describe("whoever listens", () => {
     catalogue.freshness = { ...catalogue.freshness, lastError: new Error("no leader") };
     await clock.advance(1_050);
     expect(browser.take()[0]?.data["state"]).toMatchObject({ error: "no leader" });
+  });
+
+  test("is told that etcd refuses, which is another trouble", async () => {
+    const { catalogue, clock, listen } = stage();
+    const browser = listen();
+    browser.take();
+    catalogue.away(new DiscoveryError("PERMISSION_DENIED", "no role"));
+    await clock.advance(50);
+    expect(browser.take()[0]?.data["state"]).toMatchObject({ denied: true, error: "no role" });
   });
 
   test("is not told that what was there before has come now", async () => {

@@ -188,6 +188,9 @@ describe("words", () => {
     expect(link({ source: "none", since: at })).toBe(
       "etcd has not answered yet, for 12 s: nothing is known.",
     );
+    expect(link({ source: "stale", since: at, error: "no role", denied: true })).toBe(
+      "etcd refuses, for 12 s (no role): what is shown here is old, or nothing.",
+    );
     expect(link({}, false)).toBe(
       "As of 14:02:11: the dashboard itself has not been heard of for 12 s. Trying again.",
     );
