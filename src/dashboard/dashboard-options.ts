@@ -36,7 +36,7 @@ export interface DashboardOptions {
   readonly clock?: Clock | undefined;
 }
 
-export const defaultPort = 7379;
+const defaultPort = 7379;
 
 const shortestToken = 16;
 

@@ -9,7 +9,7 @@ import { readPageFiles } from "./page-files.ts";
 import { handle, type Site } from "./request-handler.ts";
 import { SignIn } from "./sign-in.ts";
 
-export type { DashboardOptions, Route } from "./dashboard-options.ts";
+export type { DashboardOptions } from "./dashboard-options.ts";
 
 /** A dashboard that is being served. */
 export interface Dashboard extends AsyncDisposable {

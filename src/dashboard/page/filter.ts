@@ -20,7 +20,7 @@ const texts = new WeakMap<WireHost, string>();
 const orders = new WeakMap<WireHost, string>();
 
 /** What a host can be found by, in lower case. */
-export function searchText(host: WireHost): string {
+function searchText(host: WireHost): string {
   let text = texts.get(host);
   if (text === undefined) {
     text = [
