@@ -1,8 +1,8 @@
 import type { Catalogue, CatalogueEvent } from "../catalogue/catalogue.ts";
-import { isDiscoveryError } from "../errors.ts";
 import type { Host } from "../model/host.ts";
 import { Dirty } from "./dirty.ts";
 import { EventLog } from "./event-log.ts";
+import { Trust } from "./trust.ts";
 import { hostKeyOf, wireHost, wireService } from "./wire-host.ts";
 import type { WireHost, WireLogEntry, WireService, WireState, WireUpdate } from "./wire.ts";
 
@@ -33,15 +33,15 @@ export class DashboardView {
   readonly #log = new EventLog();
   readonly #stop: () => void;
   readonly watchingSince: number;
+  readonly #trust: Trust;
   #dirty = new Dirty();
-  #state: WireState;
 
   constructor(catalogue: CatalogueSource, options: ViewOptions) {
     this.#catalogue = catalogue;
     this.#options = options;
     this.#now = options.now ?? Date.now;
     this.watchingSince = this.#now();
-    this.#state = this.#readState();
+    this.#trust = new Trust(catalogue, { endpoint: options.endpoint, now: this.#now });
     for (const { name, hosts } of catalogue.services.values()) {
       this.#putService(name);
       for (const host of hosts) this.#putHost(host, undefined);
@@ -51,7 +51,7 @@ export class DashboardView {
   }
 
   get state(): WireState {
-    return this.#state;
+    return this.#trust.state;
   }
 
   /** What is different since this was asked last. */
@@ -68,7 +68,7 @@ export class DashboardView {
     const log = this.#log.from(dirty.logFrom);
     return {
       now: this.#now(),
-      ...(dirty.state ? { state: this.#state } : {}),
+      ...(dirty.state ? { state: this.state } : {}),
       ...someOf("services", services),
       ...someOf("goneServices", goneServices),
       ...someOf("hosts", hosts),
@@ -90,11 +90,7 @@ export class DashboardView {
 
   /** Looks again at how far all of it can be trusted. */
   judge(): void {
-    const state = this.#readState();
-    if (JSON.stringify(state) !== JSON.stringify(this.#state)) {
-      this.#state = state;
-      this.#dirty.state = true;
-    }
+    if (this.#trust.look()) this.#dirty.state = true;
     for (const name of this.#catalogue.services.keys()) this.#putService(name);
     if (!this.#dirty.empty) this.#options.changed();
   }
@@ -167,31 +163,6 @@ export class DashboardView {
       this.#dirty.hosts.add(key);
     }
   }
-
-  #readState(): WireState {
-    const { source, ageMs, lastError } = this.#catalogue.freshness;
-    const endpoint = this.#options.endpoint?.();
-    const error = source === "live" ? undefined : lastError?.message;
-    // Rounded, so that the same moment is the same number however often it is worked out.
-    const since = source === "live" ? undefined : this.#sinceOf(ageMs, source);
-    return {
-      source,
-      ...(since === undefined ? {} : { since }),
-      ...(error !== undefined && isRefusal(lastError) ? { denied: true } : {}),
-      ...(error === undefined ? {} : { error: error.slice(0, 1_000).toWellFormed() }),
-      ...(endpoint === undefined ? {} : { endpoint }),
-    };
-  }
-
-  #sinceOf(ageMs: number, source: WireState["source"]): number {
-    const known = this.#state as WireState | undefined;
-    if (known?.source === source && known.since !== undefined) return known.since;
-    return Math.round(this.#now() - ageMs);
-  }
-}
-
-function isRefusal(error: Error | undefined): boolean {
-  return isDiscoveryError(error, "UNAUTHENTICATED") || isDiscoveryError(error, "PERMISSION_DENIED");
 }
 
 function sorted<T>(names: ReadonlySet<string>, known: ReadonlyMap<string, T>): [T[], string[]] {

@@ -1,17 +1,11 @@
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
-import { dashboardStage, type DashboardStage } from "../support/dashboard.ts";
+import type { Page } from "playwright-core";
+import { describe, expect, inject, test } from "vitest";
+import type { DashboardStage } from "../support/dashboard.ts";
 import { eventually } from "../support/eventually.ts";
 import { manyHosts, nthId } from "../support/many-hosts.ts";
 import { RawEtcd } from "../support/raw-etcd.ts";
-import { hasChromium, launch, names, openPage, type WatchedPage } from "./browser.ts";
-
-const undo: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const each of undo.splice(0).reverse()) await each();
-});
-
-const privateHost = (privateHostname: string) => ({ privateHostname, ports: { http: 8080 } });
+import { hasChromium, names } from "./browser.ts";
+import { browserStage, privateHost } from "./stage.ts";
 
 /** The name of the row that has the focus. */
 const focused = (page: Page): Promise<string | undefined> =>
@@ -32,40 +26,23 @@ async function workOf(page: Page): Promise<() => Promise<number>> {
 }
 
 describe.runIf(hasChromium)("the dashboard in use", () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    browser = await launch();
-  });
-  afterAll(async () => {
-    await browser?.close();
-  });
-
-  const stage = async (): Promise<DashboardStage> => {
-    const made = await dashboardStage([inject("etcd")]);
-    undo.push(() => made[Symbol.asyncDispose]());
-    return made;
-  };
-  const open = async (url: string, options?: BrowserContextOptions): Promise<WatchedPage> => {
-    const watched = await openPage(browser, url, options);
-    undo.push(() => watched[Symbol.asyncDispose]());
-    return watched;
-  };
+  const stage = browserStage();
 
   /** A service of so many hosts, which nobody keeps alive. */
   const fleet = async (count: number): Promise<DashboardStage> => {
-    const made = await stage();
+    const made = await stage.dashboard();
     const raw = RawEtcd.at(inject("etcd"));
     const writes = Array.from(manyHosts("big", count), async ([key, value]) => {
       await raw.put(made.prefix + key, value);
     });
     await Promise.all(writes);
-    undo.push(() => raw.deletePrefix(`${made.prefix}/services/`));
+    stage.undo.push(() => raw.deletePrefix(`${made.prefix}/services/`));
     return made;
   };
 
   test("scrolls through 2,000 hosts smoothly, without a blank", async () => {
     const { origin } = await fleet(2_000);
-    const { page, faults } = await open(`${origin}/?service=big`);
+    const { page, faults } = await stage.open(`${origin}/?service=big`);
     const table = page.locator("table");
     await eventually(async () => (await table.getAttribute("aria-rowcount")) === "2001");
     expect(await page.locator("tr.row").count()).toBeLessThan(100);
@@ -111,7 +88,7 @@ describe.runIf(hasChromium)("the dashboard in use", () => {
   test("works by the keyboard alone", async () => {
     const { origin, prefix, register } = await fleet(300);
     await register("small", privateHost("node-1"));
-    const { page, faults } = await open(origin);
+    const { page, faults } = await stage.open(origin);
     await page.getByRole("row", { name: "big" }).waitFor();
     await page.keyboard.press("ArrowDown");
     await eventually(async () => (await focused(page)) === "big");
@@ -150,9 +127,9 @@ describe.runIf(hasChromium)("the dashboard in use", () => {
   });
 
   test("keeps the row that has the focus while others come and go", async () => {
-    const { origin, register } = await stage();
+    const { origin, register } = await stage.dashboard();
     for (const name of ["b", "d", "f"]) await register("api", privateHost(`node-${name}`));
-    const { page } = await open(`${origin}/?service=api`);
+    const { page } = await stage.open(`${origin}/?service=api`);
     await page.getByRole("row", { name: "node-f" }).waitFor();
     await page.keyboard.press("End");
     await page.keyboard.press("ArrowUp");
@@ -167,7 +144,7 @@ describe.runIf(hasChromium)("the dashboard in use", () => {
   });
 
   test.each([320, 390, 768])("fits a screen of %d pixels", async (width) => {
-    const { origin, register } = await stage();
+    const { origin, register } = await stage.dashboard();
     const long = "a-very-long-name-".repeat(6);
     await register(`${long}service`, {
       hostname: `${long}public.example.dev`,
@@ -179,7 +156,7 @@ describe.runIf(hasChromium)("the dashboard in use", () => {
       metadata: { [long]: long },
     });
     const phone = { viewport: { width, height: 720 }, hasTouch: true, isMobile: true };
-    const { page, faults } = await open(origin, phone);
+    const { page, faults } = await stage.open(origin, phone);
     const fits = (): Promise<boolean> =>
       page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
     const row = page.locator("tr.row");
@@ -199,10 +176,10 @@ describe.runIf(hasChromium)("the dashboard in use", () => {
   });
 
   test.each(["light", "dark"] as const)("can be read in %s", async (colorScheme) => {
-    const { origin, register } = await stage();
+    const { origin, register } = await stage.dashboard();
     await register("api", { ...privateHost("node-1"), critical: true });
     await (await register("lost", { ...privateHost("node-2"), critical: true })).unregister();
-    const { page } = await open(origin, { colorScheme });
+    const { page } = await stage.open(origin, { colorScheme });
     await page.locator("td.state").getByText("Critical, and no host").waitFor();
     const contrasts = await page.evaluate(() => {
       const numbers = (colour: string): number[] => (colour.match(/[\d.]+/g) ?? []).map(Number);
@@ -235,12 +212,12 @@ describe.runIf(hasChromium)("the dashboard in use", () => {
   });
 
   test("searches, filters, and says how many there are", async () => {
-    const { origin, register } = await stage();
+    const { origin, register } = await stage.dashboard();
     await register("api", { ...privateHost("node-1"), metadata: { version: "1.4" } });
     const leaving = await register("api", privateHost("node-2"));
     await leaving.update({ draining: true });
     await register("db", privateHost("node-3"));
-    const { page } = await open(`${origin}/?view=hosts`);
+    const { page } = await stage.open(`${origin}/?view=hosts`);
     await eventually(async () => (await names(page)).length === 3);
     await page.getByRole("button", { name: "Draining" }).click();
     await eventually(async () => (await names(page)).join() === "node-2");
@@ -253,5 +230,36 @@ describe.runIf(hasChromium)("the dashboard in use", () => {
     expect(await page.locator("tr.row td.number").textContent()).toBe("1 of 2");
     await page.getByRole("searchbox").fill("nothing like it");
     await page.getByText("or none that passes the filter").waitFor();
+  });
+
+  test("has an address for everything that it shows", async () => {
+    const { origin, register } = await stage.dashboard();
+    await register("api", { ...privateHost("node-1"), shard: "s-1" });
+    const second = await register("api", { ...privateHost("node-2"), shard: "s-2" });
+    await register("db", privateHost("node-3"));
+    const { page, faults } = await stage.open(`${origin}/?service=api&shard=s-2`);
+    await page.getByRole("row", { name: "node-2" }).waitFor();
+    expect(await names(page)).toEqual(["node-2"]);
+    await page.getByRole("row", { name: "node-2" }).click();
+    await page.getByRole("dialog").getByText(second.uuid).waitFor();
+    const link = page.url();
+    await page.getByRole("button", { name: "Close" }).click();
+    await eventually(async () => (await page.getByRole("dialog").count()) === 0);
+    await page.getByLabel("Shard").selectOption("");
+    await eventually(async () => (await names(page)).length === 2);
+    await page.getByRole("link", { name: "Services" }).click();
+    await page.getByRole("row", { name: "db" }).waitFor();
+    expect(page.url()).toBe(`${origin}/`);
+    await page.goBack();
+    await page.getByRole("row", { name: "node-2" }).waitFor();
+
+    await page.getByRole("searchbox").fill("node-1");
+    await eventually(async () => (await names(page)).join() === "node-1");
+    expect(page.url()).toContain("q=node-1");
+    const again = await stage.open(link);
+    await again.page.getByRole("dialog").getByText(second.uuid).waitFor();
+    await second.unregister();
+    await again.page.getByText("Not here any more: left").waitFor();
+    expect([...faults, ...again.faults]).toEqual([]);
   });
 });

@@ -6,7 +6,8 @@ import { LogTable, RecentLog } from "./log.tsx";
 import { ServiceTable } from "./service-table.tsx";
 import { SignIn } from "./sign-in.tsx";
 import { StatusLine } from "./status-line.tsx";
-import { place, signedIn } from "./store.ts";
+import { place } from "./navigation.ts";
+import { signedIn } from "./signing-in.ts";
 
 export function App(): VNode {
   if (signedIn.value === false) return <SignIn />;

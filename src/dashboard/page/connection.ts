@@ -1,5 +1,6 @@
 import type { WireEvents } from "../wire.ts";
-import { signedIn, takeLoss, takePing, takeReady, takeReset, takeUpdate } from "./store.ts";
+import { signedIn } from "./signing-in.ts";
+import { takeLoss, takePing, takeReady, takeReset, takeUpdate } from "./store.ts";
 
 /** The server tells something every ten seconds; when it does not, the connection is dead. */
 const silenceMs = 25_000;

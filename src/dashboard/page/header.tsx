@@ -1,7 +1,9 @@
 import type { VNode } from "preact";
 import type { Show } from "./filter.ts";
 import { PlaceLink } from "./place-link.tsx";
-import { all, go, link, now, place, shownHosts, summaries } from "./store.ts";
+import { go, place } from "./navigation.ts";
+import { shownHosts, summaries } from "./selection.ts";
+import { all, link, now } from "./store.ts";
 import { Text } from "./text.tsx";
 import { visibleText } from "./visible-text.ts";
 import { banner, countWords } from "./words.ts";

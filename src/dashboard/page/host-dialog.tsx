@@ -4,7 +4,8 @@ import type { WireHost, WireLogEntry, WirePairs } from "../wire.ts";
 import { entryReason } from "./entry-words.ts";
 import { nameOf } from "./filter.ts";
 import { hostHealth } from "./host-health.ts";
-import { all, go, loaded, now, place, slowNow, watchingSince } from "./store.ts";
+import { go, place } from "./navigation.ts";
+import { all, loaded, now, slowNow, watchingSince } from "./store.ts";
 import { Mark, Text } from "./text.tsx";
 import { addressWords, ageWords, timeWords } from "./words.ts";
 

@@ -2,7 +2,7 @@ import { render } from "preact";
 import { App } from "./app.tsx";
 import { askSignedIn, keepListening, signInWith } from "./connection.ts";
 import { listenToKeys } from "./page-keys.ts";
-import { signedIn, signInProblem } from "./store.ts";
+import { signedIn, signInProblem } from "./signing-in.ts";
 
 /** A token comes behind the `#`, which no server and no log gets to see, and does not stay in the address. */
 async function takeToken(): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { go, place } from "./store.ts";
+import { go, place } from "./navigation.ts";
 
 /** Keys that work wherever one is: `/` searches, Escape leads back. */
 export function listenToKeys(): void {

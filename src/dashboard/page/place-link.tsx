@@ -1,6 +1,6 @@
 import type { ComponentChildren, VNode } from "preact";
 import type { Place } from "./place.ts";
-import { go, linkTo } from "./store.ts";
+import { go, linkTo } from "./navigation.ts";
 
 interface PlaceLinkProps {
   readonly to: Partial<Place>;

@@ -1,6 +1,8 @@
 import type { ComponentChildren, VNode } from "preact";
 import { PlaceLink } from "./place-link.tsx";
-import { go, shownServices, type ShownService, slowNow } from "./store.ts";
+import { go } from "./navigation.ts";
+import { shownServices, type ShownService } from "./selection.ts";
+import { slowNow } from "./store.ts";
 import { Mark, Tag, Text } from "./text.tsx";
 import { entryWords } from "./entry-words.ts";
 import { type Column, WindowTable } from "./window-table.tsx";

@@ -1,7 +1,7 @@
 import type { VNode } from "preact";
 import { useState } from "preact/hooks";
 import { signInWith } from "./connection.ts";
-import { signedIn, signInProblem } from "./store.ts";
+import { signedIn, signInProblem } from "./signing-in.ts";
 
 /** Asks for the token that the dashboard's terminal, or the file it was started with, has. */
 export function SignIn(): VNode {

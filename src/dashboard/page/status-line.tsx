@@ -1,6 +1,7 @@
 import type { VNode } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { all, link, loaded, summaries } from "./store.ts";
+import { summaries } from "./selection.ts";
+import { all, link, loaded } from "./store.ts";
 import { countWords, troubleWords } from "./words.ts";
 
 /** Whoever listens to the page is told no more often. */
