@@ -58,9 +58,9 @@ describe.runIf(hasChromium)("the dashboard in use", () => {
             last = now;
             const middle = document.elementFromPoint(200, innerHeight - 60);
             if (!middle?.closest("tr.row")) blanks += 1;
-            const bottom = document.documentElement.scrollHeight - innerHeight;
-            if (scrollY >= bottom - 1) return resolve({ times, blanks });
-            scrollBy(0, 400);
+            if (times.length === 200) return resolve({ times, blanks });
+            // 12,000 pixels a second: 15 screens.
+            scrollBy(0, 200);
             requestAnimationFrame(step);
           };
           requestAnimationFrame(step);
@@ -75,11 +75,13 @@ describe.runIf(hasChromium)("the dashboard in use", () => {
         `95% within ${most.toFixed(1)} ms, ${workMs.toFixed(1)} ms of work each`,
     );
     expect(frames.blanks).toBe(0);
-    expect(sorted.length).toBeGreaterThan(100);
     expect(median).toBeLessThan(20);
     // Of 16.7 ms that there are for a frame, whatever else the machine does meanwhile.
     expect(workMs).toBeGreaterThan(0.1);
     expect(workMs).toBeLessThan(8);
+    expect(await page.evaluate(() => scrollY)).toBeGreaterThan(39_000);
+    await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
+    await page.locator('tr[aria-rowindex="2001"]').waitFor();
     expect((await names(page)).at(-1)).toBe("node-999.internal.dev");
     expect(await page.locator("tr.row").last().getAttribute("aria-rowindex")).toBe("2001");
     expect(faults).toEqual([]);

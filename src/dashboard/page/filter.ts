@@ -1,5 +1,4 @@
 import type { WireHost, WirePairs } from "../wire.ts";
-import { hostHealth, rankOf } from "./host-health.ts";
 
 /** Which hosts are looked at. */
 export interface HostFilter {
@@ -17,7 +16,6 @@ export interface HostFilter {
 export type Show = "all" | "problems" | "draining";
 
 const texts = new WeakMap<WireHost, string>();
-const orders = new WeakMap<WireHost, string>();
 
 /** What a host can be found by, in lower case. */
 function searchText(host: WireHost): string {
@@ -48,12 +46,10 @@ export function wordsOf(query: string): readonly string[] {
   return query.toLowerCase().split(/\s+/).filter(Boolean);
 }
 
-/** The hosts that pass, the worst first, then by service and name. */
-export function filterHosts(hosts: Iterable<WireHost>, filter: HostFilter): WireHost[] {
+/** Those hosts that pass, in their order. */
+export function filterHosts(hosts: readonly WireHost[], filter: HostFilter): readonly WireHost[] {
   const words = wordsOf(filter.query);
-  const passed: WireHost[] = [];
-  for (const host of hosts) if (passes(host, filter, words)) passed.push(host);
-  return passed.sort((one, other) => (orderOf(one) < orderOf(other) ? -1 : 1));
+  return hosts.filter((host) => passes(host, filter, words));
 }
 
 /** @param words those of the filter's query */
@@ -75,18 +71,6 @@ export function nameOf(host: WireHost): string {
 function stateWord(host: WireHost): string {
   if (host.problem !== undefined) return "problem";
   return host.draining ? "draining" : "up";
-}
-
-function orderOf(host: WireHost): string {
-  let order = orders.get(host);
-  if (order === undefined) {
-    const rank = rankOf(hostHealth(host).level);
-    // On hosts behind one public name it is the private one that tells them apart.
-    const name = host.privateHostname ?? nameOf(host);
-    order = [rank, host.service, name, host.key].join("\0");
-    orders.set(host, order);
-  }
-  return order;
 }
 
 function pairTexts(pairs: WirePairs | undefined, between: string): string[] {

@@ -12,7 +12,7 @@ export const summaries: ReadonlySignal<readonly ServiceSummary[]> = computed(() 
 
 /** The hosts that the place asks for, the worst first. */
 export const shownHosts: ReadonlySignal<readonly WireHost[]> = computed(() =>
-  filterHosts(all.value.known.hosts.values(), place.value),
+  filterHosts(all.value.known.sortedHosts, place.value),
 );
 
 /** A service, and how many of its hosts pass the filter. */

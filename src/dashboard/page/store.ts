@@ -19,9 +19,8 @@ export const loaded: Signal<boolean> = signal(false);
 let known = new Known();
 let coming: Known | undefined;
 let clockAhead = 0;
-let frame = 0;
 
-/** All that is known, as of the last frame. */
+/** All that is known. */
 export const all: Signal<{ readonly known: Known }> = signal({ known });
 
 /** Takes in an event of the server. */
@@ -63,11 +62,7 @@ function heard(at: number, state: WireState | undefined): void {
   now.value = at;
 }
 
-/** Once a frame, however much comes. */
+/** At once, as the server puts together what comes close upon each other. */
 function draw(): void {
-  if (frame !== 0) return;
-  frame = requestAnimationFrame(() => {
-    frame = 0;
-    all.value = { known };
-  });
+  all.value = { known };
 }

@@ -104,8 +104,10 @@ describe("hosts", () => {
     host("a", "9", { problem: "no port", public: true }),
     host("a", "3", { privateHostname: "node-3.internal" }),
   ];
+  const known = new Known();
+  known.apply({ now: 0, hosts });
   const found = (filter: Partial<HostFilter>): string[] =>
-    filterHosts(hosts, { ...all, ...filter }).map(({ key }) => key);
+    filterHosts(known.sortedHosts, { ...all, ...filter }).map(({ key }) => key);
 
   test("come the worst first, then by service and name", () => {
     expect(found({})).toEqual(["a/9", "b/1", "a/3", "b/2"]);
@@ -124,6 +126,29 @@ describe("hosts", () => {
     [{ shard: "s-1" }, ["b/2"]],
   ])("are found by %j", (filter, keys) => {
     expect(found(filter)).toEqual(keys);
+  });
+
+  test("stay in their order, whatever comes, changes and goes", () => {
+    const many = new Known();
+    const uuids = Array.from({ length: 500 }, (_, index) => String((index * 7_919) % 500));
+    let seed = 1;
+    const random = (below: number): number => {
+      seed = (seed * 48_271) % 2_147_483_647;
+      return seed % below;
+    };
+    for (let round = 0; round < 200; round += 1) {
+      const changed = Array.from({ length: random(round % 50 === 0 ? 500 : 5) }, () => {
+        const fields = random(3) === 0 ? { draining: true as const } : {};
+        return host(`s-${random(3)}`, uuids[random(500)] ?? "", fields);
+      });
+      const goneHosts = Array.from({ length: random(5) }, () => `s-0/${random(500)}`);
+      many.apply({ now: 0, hosts: changed, goneHosts });
+      const afresh = new Known();
+      afresh.apply({ now: 0, hosts: [...many.hosts.values(), ...many.hosts.values()] });
+      const keys = (of: Known): string[] => of.sortedHosts.map(({ key }) => key);
+      expect(keys(many)).toEqual(keys(afresh));
+      expect(new Set(keys(many))).toEqual(new Set(many.hosts.keys()));
+    }
   });
 
   test("have their addresses where they are reached", () => {
