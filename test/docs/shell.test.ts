@@ -1,0 +1,111 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { describe, expect, inject, test } from "vitest";
+import { builtCommand, noCommand } from "../support/built-command.ts";
+import { startProgram } from "../support/program.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { fences, root } from "./pages.ts";
+import { inPlaces } from "./run-program.ts";
+import { commandsOf } from "./shell.ts";
+import { openWorld } from "./world.ts";
+
+// Every block that is no JavaScript.
+
+const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+  readonly name: string;
+  readonly scripts: Readonly<Record<string, string>>;
+  readonly peerDependencies: Readonly<Record<string, string>>;
+};
+
+/** What `sh` blocks may have, and what has to be true of it. Else they are marked, with a reason. */
+const known: Readonly<Record<string, (words: readonly string[]) => void>> = {
+  npm: ([, command = "", ...rest]) => {
+    const name = command === "run" ? rest[0] : command;
+    if (command === "install") {
+      for (const each of rest) expect(installable()).toContain(each.replace(/(?<=.)@.*/, ""));
+    } else if (name !== "pack") expect(Object.keys(manifest.scripts)).toContain(name);
+  },
+  // What it grants is tried in secure.test.ts.
+  etcdctl: (words) => expect(words.length).toBeGreaterThan(1),
+  export: ([, assignment]) => expect(assignment).toMatch(/^(ETCD|ETCDCTL)_[A-Z]+=/),
+};
+
+const installable = (): string[] => [manifest.name, ...Object.keys(manifest.peerDependencies)];
+
+/** Languages of which nothing is claimed but that they are shown. */
+const shown = ["", "text", "go", "ini", "dockerfile", "yaml"];
+
+test("every block is in a language that something is done about", () => {
+  const done = [...shown, "js", "ts", "sh", "json", "python"];
+  expect(fences.filter(({ language }) => !done.includes(language))).toEqual([]);
+  expect(fences.filter(({ language }) => language === "").map(({ name }) => name)).toEqual([]);
+});
+
+test("JSON can be parsed", () => {
+  for (const { text } of fences.filter(({ language }) => language === "json")) JSON.parse(text);
+});
+
+const blocks = fences.filter(({ language }) => language === "sh");
+const ours = (text: string): boolean =>
+  commandsOf(text).some(({ words: [first, second] }) =>
+    first === "npx" ? second === manifest.name : first === manifest.name,
+  );
+
+describe.concurrent("sh", () => {
+  for (const { name, text, marks } of blocks) {
+    test(name, { timeout: 60_000 }, async (context) => {
+      const notRun = marks["no-run"];
+      if (notRun !== undefined) {
+        console.log(`skipped: ${name}: ${notRun}`);
+        return context.skip(notRun);
+      }
+      if (!ours(text)) {
+        for (const { words, text: command } of commandsOf(text)) {
+          const check = known[words[0] ?? ""];
+          if (check === undefined)
+            throw new Error(`"${command}": mark the block with no-run="why"`);
+          check(words);
+        }
+        return;
+      }
+      if (builtCommand === undefined) {
+        console.log(`skipped: ${name}: ${noCommand}`);
+        return context.skip(noCommand);
+      }
+      await runOurs(builtCommand, text, marks);
+    });
+  }
+});
+
+/** Runs a block whose commands are ours as a shell does, where they are found on the `PATH`. */
+async function runOurs(
+  command: string,
+  text: string,
+  marks: Readonly<Record<string, string>>,
+): Promise<void> {
+  await using folder = await temporaryFolder();
+  const run = `exec "${process.execPath}" "${command}" "$@"`;
+  await folder.script("bin/etcd-discovery", run);
+  await folder.script("bin/npx", `shift\n${run}`);
+  await using world = await openWorld(inject("etcd"));
+  await using settlement = await world.settle("");
+  const file = join(folder.path, "block.sh");
+  const places = { "http://127.0.0.1:2379": inject("etcd"), ":8080": `:${world.httpPort}` };
+  writeFileSync(file, inPlaces(text, places));
+  await using program = startProgram("sh", ["-eu", file], {
+    cwd: join(root, "examples"),
+    group: true,
+    env: {
+      ETCD_HOSTS: inject("etcd"),
+      ETCD_PREFIX: settlement.prefix,
+      PATH: [join(folder.path, "bin"), process.env["PATH"]].join(delimiter),
+    },
+  });
+  if (marks["prints"] !== undefined) await program.said(marks["prints"], 20_000);
+  if ("forever" in marks) program.kill("SIGINT");
+  const { code, signal, output } = await program.exit;
+  if ("forever" in marks) return;
+  if (code !== Number(marks["exits"] ?? 0)) {
+    throw new Error(`it ended with ${signal ?? code}, and has said:\n${output}`);
+  }
+}
