@@ -29,6 +29,7 @@ const registration = discovery.register("secret", {
   ...(SERVICE_PASSWORD && { user: "team", password: SERVICE_PASSWORD }),
 });
 await registration.waitRegistration();
+process.on("SIGHUP", () => void rotate());
 
 /** @param {string} password @param {string} how */
 function take(password, how) {
@@ -37,7 +38,6 @@ function take(password, how) {
 }
 take(registration.credentials().password, "is registered");
 
-process.on("SIGHUP", () => void rotate());
 async function rotate() {
   const password = randomBytes(24).toString("base64url");
   // Taken before anybody can know it.

@@ -21,5 +21,4 @@ for (const [name, make] of Object.entries(given)) {
 }
 
 await import(pathToFileURL(resolve(process.argv[2])).href);
-process.send("done");
-process.disconnect();
+process.send("done", () => process.disconnect());
