@@ -81,6 +81,21 @@ try {
     chunkFileNames: "[name].js",
   });
   await bundle.close();
+
+  // The command is one program with all it needs, its commands loaded on demand.
+  const command = await rolldown({
+    input: { main: join(root, "src/cli/main.ts") },
+    platform: "node",
+    transform: { target: "node20" },
+    external: /^node:/,
+  });
+  await command.write({
+    dir: join(fresh, "cli"),
+    format: "esm",
+    entryFileNames: "[name].js",
+    chunkFileNames: "[name].js",
+  });
+  await command.close();
   for (const path of reachable(entries.map((entry) => `${entry}.d.ts`))) {
     mkdirSync(dirname(join(fresh, path)), { recursive: true });
     cpSync(join(compiled, path), join(fresh, path));

@@ -26,6 +26,9 @@ export interface ServiceView {
   /** Hosts that went, as they were last known. */
   readonly removed: readonly Host[];
 
+  /** The same as events, one a host: what an update was before, and why a host went. In the first view each host is `up`. */
+  readonly events: readonly HostEvent[];
+
   /** At the moment when the view was made. */
   readonly freshness: Freshness;
 }
@@ -53,21 +56,23 @@ export class ViewInbox implements Inbox<ServiceView> {
     const { info, freshness } = this.#mirror;
     const { source } = freshness;
     const told = this.#told;
-    const added: Host[] = [];
-    const updated: Host[] = [];
-    const removed: Host[] = [];
-    const lists = { up: added, update: updated, down: removed };
-    for (let event = this.#queue.take(); event !== undefined; event = this.#queue.take()) {
-      lists[event.type].push(event.host);
+    const events: HostEvent[] = [];
+    if (told === undefined) {
+      for (const host of this.#mirror.hosts) events.push({ type: "up", host });
     }
-    const news = added.length + updated.length + removed.length;
-    if (told !== undefined && news === 0 && told.info === info && told.source === source) {
-      return undefined;
+    for (let event = this.#queue.take(); event !== undefined; event = this.#queue.take()) {
+      events.push(event);
+    }
+    if (told !== undefined && events.length === 0) {
+      if (told.info === info && told.source === source) return undefined;
     }
     this.#told = { info, source };
-    // Copies, for what a reader does to its own is no other reader's concern.
+    const lists: Record<HostEvent["type"], Host[]> = { up: [], update: [], down: [] };
+    for (const { type, host } of events) lists[type].push(host);
+    // A copy, for what a reader does to its own is no other reader's concern.
     const hosts = this.#mirror.hosts.slice();
-    return { hosts, info, added: told ? added : hosts.slice(), updated, removed, freshness };
+    const { up: added, update: updated, down: removed } = lists;
+    return { hosts, info, added, updated, removed, events, freshness };
   }
 
   clear(): void {

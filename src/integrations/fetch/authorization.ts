@@ -12,6 +12,15 @@ export function withAuthorization(headers: Headers, host: Host): Headers {
   return [...pairs, ["authorization", `Basic ${credentials}`]].flat() as string[];
 }
 
+/**
+ * Whether a `fetch` made the request, which then may be one that a redirect led to: such a header is not
+ * the caller's. (One that opens a WebSocket follows none.)
+ */
+export function isFetched(headers: Headers): boolean {
+  const mode = pairsOf(headers).find(([name]) => name.toLowerCase() === "sec-fetch-mode");
+  return mode !== undefined && mode[1] !== "websocket";
+}
+
 type Pair = readonly [name: string, value: unknown];
 
 /** The three ways in which undici takes headers. */

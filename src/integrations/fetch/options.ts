@@ -113,9 +113,14 @@ export function checkServiceClientOptions(options: ServiceClientOptions): Servic
   if (otherwise !== undefined && !hasMethod(otherwise, "dispatch")) {
     refuse("otherwise", `must be a dispatcher of undici, not ${kindOf(otherwise)}`);
   }
-  if (typeof tls !== "object" || tls === null) {
-    refuse("tls", `must be an object, not ${kindOf(tls)}`);
-  }
+  optionsBag(
+    tls,
+    {
+      ...{ ca: true, cert: true, key: true, passphrase: true, pfx: true },
+      ...{ rejectUnauthorized: true, minVersion: true, servername: true },
+    },
+    "tls",
+  );
   return {
     ...{ discovery, otherwise, tls },
     pools: checkPools(pools),

@@ -17,6 +17,8 @@ import { type Target, targetOf } from "./target.ts";
 /** What a request asks for beyond what undici knows. */
 export interface Choice {
   readonly key?: string | undefined;
+
+  /** Whether the caller is known to ask for this very request. */
   readonly credentials: boolean;
   readonly attemptTimeoutMs?: number | undefined;
 

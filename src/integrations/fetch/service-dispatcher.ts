@@ -1,5 +1,6 @@
 import { callbackify } from "node:util";
 import { Dispatcher, errors } from "undici";
+import { isFetched } from "./authorization.ts";
 import type { Choice, Router } from "./router.ts";
 
 /**
@@ -20,7 +21,14 @@ export class ServiceDispatcher extends Dispatcher {
     options: Dispatcher.DispatchOptions,
     handler: Dispatcher.DispatchHandler,
   ): boolean {
-    return this.#router.dispatch(options, handler, this.#choice);
+    return this.#router.dispatch(options, handler, this.#choiceFor(options));
+  }
+
+  /** A `fetch` that is not ours does not say which of its requests are redirected ones, so that none of them gets credentials. */
+  #choiceFor({ headers = null }: Dispatcher.DispatchOptions): Choice {
+    const { settings } = this.#router;
+    if (!settings.credentials || !isFetched(headers)) return this.#choice;
+    return { ...this.#choice, credentials: false };
   }
 
   /** Closes the client that this dispatcher is of. */

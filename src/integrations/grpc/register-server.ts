@@ -38,13 +38,13 @@ async function bindAndRegister(
   discovery: Discovery,
   service: string,
   server: Server,
-  { address, credentials, host, leaving, signal }: ReturnType<typeof checkServerOptions>,
+  { address, check, credentials, host, leaving, signal }: ReturnType<typeof checkServerOptions>,
 ): Promise<RegisteredServer> {
   signal?.throwIfAborted();
   const port = await bind(server, address, credentials);
   try {
     signal?.throwIfAborted();
-    const registration = discovery.register(service, host(port), { signal });
+    const registration = discovery.register(service, host(port), { check, signal });
     return new RegisteredServer(server, registration, port, leaving);
   } catch (error) {
     server.forceShutdown();

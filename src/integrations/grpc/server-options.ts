@@ -6,6 +6,8 @@ import {
   type WaitOptions,
 } from "../../arguments.ts";
 import { type HostOptions, prepareHost } from "../../model/host-options.ts";
+import { checkSettings } from "../../register/checks/check-settings.ts";
+import type { HealthCheck } from "../../register/checks/health-check.ts";
 import { kindOf, refuse, shown } from "../../model/refuse.ts";
 
 /** How a server is bound and registered, and how it leaves unless `leave()` is told otherwise. */
@@ -21,6 +23,9 @@ export interface RegisterServerOptions extends Omit<LeaveOptions, "signal"> {
 
   /** All else that the host says of itself. A port of that name given here is kept: it is what clients see of a server behind something else. */
   readonly host?: HostOptions | undefined;
+
+  /** How the host finds out whether it is well, as for `discovery.register`. Default: no check. */
+  readonly check?: HealthCheck | undefined;
 
   /** Ends the registration, and not the server: the same as `registration.unregister()`. Before it is bound, rejects. */
   readonly signal?: AbortSignal | undefined;
@@ -39,6 +44,7 @@ export interface ServerSettings {
   readonly address: string;
   readonly credentials: ServerCredentials;
   readonly host: (boundPort: number) => HostOptions;
+  readonly check: HealthCheck | undefined;
   readonly signal: AbortSignal | undefined;
   readonly leaving: LeaveSettings;
 }
@@ -53,21 +59,26 @@ export function checkServerOptions(
 ): ServerSettings {
   const bag = optionsBag(options, {
     ...{ address: true, credentials: true, port: true, host: true, signal: true },
-    ...{ delayMs: true, graceMs: true },
+    ...{ delayMs: true, graceMs: true, check: true },
   });
   const { address = "0.0.0.0:0", port = "grpc", host = {} } = bag;
   const { credentials = ServerCredentials.createInsecure() } = bag;
   if (typeof address !== "string" || address === "") {
     refuse("address", `must be one such as "0.0.0.0:50051", not ${shown(address)}`);
   }
+  if (address.startsWith("unix:") || address.startsWith("unix-abstract:")) {
+    refuse("address", "is a Unix socket, which has no port that others could call; bind to one");
+  }
   if (typeof port !== "string") refuse("port", `must be the name of a port, not ${shown(port)}`);
   if (!(credentials instanceof ServerCredentials)) {
     refuse("credentials", `must be ServerCredentials of @grpc/grpc-js, not ${kindOf(credentials)}`);
   }
   const withPort = (boundPort: number): HostOptions => hostOf(host, port, boundPort);
-  prepareHost(service, withPort(1));
+  checkSettings(bag.check, prepareHost(service, withPort(1)).record);
   const leaving = leaveSettings(bag, { delayMs: 5_000, graceMs: 10_000 });
-  return { address, credentials, host: withPort, signal: optionalSignal(bag.signal), leaving };
+  const { check } = bag;
+  const signal = optionalSignal(bag.signal);
+  return { address, credentials, host: withPort, check, signal, leaving };
 }
 
 /** Both faces of a public host have the port, and the one of a private host. */

@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import type { HostRecord } from "../../model/record.ts";
 import { kindOf } from "../../model/refuse.ts";
 
@@ -16,13 +17,28 @@ export function reasonOf(
   record: Pick<HostRecord, "user" | "password">,
 ): { readonly reason: string; readonly cause: unknown } {
   const text = textOf(thrown);
+  const secrets = secretsOf(record);
   let masked = text;
-  for (const secret of secretsOf(record)) masked = masked.replaceAll(secret, "***");
+  for (const secret of secrets) masked = masked.replaceAll(secret, "***");
   const safe = masked.replaceAll(/\s+/g, " ").trim();
   return {
     reason: safe.length > longest ? `${safe.slice(0, longest)}…` : safe,
-    cause: masked === text ? thrown : undefined,
+    cause: masked === text && !shows(thrown, secrets) ? thrown : undefined,
   };
+}
+
+/** Whether a secret can be seen anywhere in what was thrown, such as in the headers of the request that failed. */
+function shows(thrown: unknown, secrets: readonly string[]): boolean {
+  if (secrets.length === 0) return false;
+  try {
+    const shown = inspect(thrown, { depth: 8, showHidden: true, maxStringLength: 100_000 });
+    // As a string with quotes or line breaks in it is shown, too.
+    return secrets.some(
+      (secret) => shown.includes(secret) || shown.includes(inspect(secret).slice(1, -1)),
+    );
+  } catch {
+    return true;
+  }
 }
 
 function textOf(thrown: unknown): string {

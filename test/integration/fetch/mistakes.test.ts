@@ -32,6 +32,8 @@ test.each<[field: string, options: object]>([
   ["retries", { pools: {}, retries: 1.5 }],
   ["connections", { pools: {}, connections: 0 }],
   ["tls", { pools: {}, tls: "ca" }],
+  ["tls", { pools: {}, tls: null }],
+  ["servernam", { pools: {}, tls: { servernam: "api.dev" } }],
   ["otherwise", { pools: {}, otherwise: {} }],
   ["attemptTimeout", { pools: {}, attemptTimeout: 5 }],
   ["credential", { pools: {}, credential: true }],

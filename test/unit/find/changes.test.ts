@@ -167,3 +167,20 @@ it("waits for the first reading, however long it takes", async () => {
   await stage.clock.advance(2_000);
   expect(views.items).toHaveLength(1);
 });
+
+it("tells the difference as events, too, with what was before and why", async () => {
+  putHost(stage.store, "a");
+  const views = collect(stage.mirrors.changes(service), ({ events }) =>
+    events.map(
+      ({ type, host, previous, reason }) =>
+        `${type} ${show([host])}${previous ? ` was ${show([previous])}` : ""} ${reason ?? ""}`,
+    ),
+  );
+  await stage.settle();
+  expect(views.take()).toEqual([["up a "]]);
+  putHost(stage.store, "a", { shard: "1" });
+  await stage.settle();
+  deleteHost(stage.store, "a");
+  await stage.settle();
+  expect(views.take()).toEqual([["update a:1 was a "], ["down a:1 expired"]]);
+});

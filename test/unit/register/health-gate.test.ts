@@ -802,4 +802,18 @@ describe("a check", () => {
     expect(registration.lastError?.cause).toBeUndefined();
     expect(logger.text()).not.toMatch(/s&cret|s%26cret/);
   });
+
+  test("that carries the password somewhere does not make it known, either", async () => {
+    const error = Object.assign(new Error("refused"), {
+      config: { headers: [["authorization", "s'cre\nt"]] },
+    });
+    const registration = discover().register(
+      "api",
+      { ...publicHost, user: "user", password: "s'cre\nt" },
+      { check: () => Promise.reject(error) },
+    );
+    await clock.advance(0);
+    expect(registration.lastError?.message).toMatch(/refused/);
+    expect(registration.lastError?.cause).toBeUndefined();
+  });
 });

@@ -174,3 +174,36 @@ test("what is no server, and how it cannot leave, is refused at once", async () 
   expect(() => registered.leaveOn("SIGKILL")).toThrow(/^signals: /);
   await registered.leave({ delayMs: 0 });
 });
+
+test("a server with a check is registered once that succeeds", async () => {
+  const { discovery } = grpcStage();
+  let well = false;
+  let asked = 0;
+  const check = () => {
+    asked += 1;
+    return well;
+  };
+  await using registered = await registerServer(discovery, "api", new Server(), {
+    ...{ address, check },
+  });
+  await eventually(() => expect(asked).toBe(1));
+  expect(registered.registration.ready).toBe(false);
+  well = true;
+  await registered.registration.waitRegistration();
+  await registered.leave({ delayMs: 0 });
+});
+
+test.each([
+  ["address", { address: "unix:/tmp/api.sock" }],
+  ["address", { address: "unix-abstract:api" }],
+  ["check", { address, check: "http" }],
+])("what could not be called or checked is refused before it is bound: %s", (field, options) => {
+  const { discovery } = grpcStage();
+  const register = () => registerServer(discovery, "api", new Server(), options as object);
+  expect(register).toThrow(
+    expect.objectContaining({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringMatching(new RegExp(`^${field}`)) as string,
+    }),
+  );
+});
