@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { describe, expect, inject, test } from "vitest";
 import { freePorts } from "../../src/testing/free-ports.ts";
-import { builtCommand, noCommand } from "../support/built-command.ts";
+import { builtCommand } from "../support/built-command.ts";
 import { startProgram } from "../support/program.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { fences, root } from "./pages.ts";
@@ -47,10 +47,15 @@ test("JSON can be parsed", () => {
 });
 
 const blocks = fences.filter(({ language }) => language === "sh");
-const ours = (text: string): boolean =>
-  commandsOf(text).some(({ words: [first, second] }) =>
-    first === "npx" ? second === manifest.name : first === manifest.name,
-  );
+
+/** The subcommands of ours that a block runs. */
+function oursIn(text: string): string[] {
+  return commandsOf(text).flatMap(({ words }) => {
+    const [first, second = "", third = ""] = words;
+    if (first === manifest.name) return [second];
+    return first === "npx" && second === manifest.name ? [third] : [];
+  });
+}
 
 describe.concurrent("sh", () => {
   for (const { name, text, marks } of blocks) {
@@ -60,7 +65,8 @@ describe.concurrent("sh", () => {
         console.log(`skipped: ${name}: ${notRun}`);
         return context.skip(notRun);
       }
-      if (!ours(text)) {
+      const subcommands = oursIn(text);
+      if (subcommands.length === 0) {
         for (const { words, text: command } of commandsOf(text)) {
           const check = known[words[0] ?? ""];
           if (check === undefined)
@@ -69,22 +75,21 @@ describe.concurrent("sh", () => {
         }
         return;
       }
-      if (builtCommand === undefined) {
-        console.log(`skipped: ${name}: ${noCommand}`);
-        return context.skip(noCommand);
+      const commands = subcommands.map((each) => builtCommand(each));
+      const missing = commands.find((each) => each.missing !== undefined)?.missing;
+      if (missing !== undefined) {
+        console.log(`skipped: ${name}: ${missing}`);
+        return context.skip(missing);
       }
-      await runOurs(builtCommand, text, marks);
+      await runOurs(text, marks);
     });
   }
 });
 
 /** Runs a block whose commands are ours as a shell does, where they are found on the `PATH`. */
-async function runOurs(
-  command: string,
-  text: string,
-  marks: Readonly<Record<string, string>>,
-): Promise<void> {
+async function runOurs(text: string, marks: Readonly<Record<string, string>>): Promise<void> {
   await using folder = await temporaryFolder();
+  const command = join(root, "dist/cli/main.js");
   const run = `exec "${process.execPath}" "${command}" "$@"`;
   await folder.script("bin/etcd-discovery", run);
   await folder.script("bin/npx", `shift\n${run}`);

@@ -1,22 +1,23 @@
 import { join } from "node:path";
 import { expect, inject, test } from "vitest";
 import { freePorts } from "../../src/testing/free-ports.ts";
-import { builtCommand, noCommand } from "../support/built-command.ts";
+import { builtCommand } from "../support/built-command.ts";
 import { eventually } from "../support/eventually.ts";
 import { startProgram } from "../support/program.ts";
 import { exampleStage, folder } from "./stage.ts";
 
 test("a program in another language is registered while it runs", async (context) => {
-  if (builtCommand === undefined) {
-    console.log(`skipped: ${noCommand}`);
-    return context.skip(noCommand);
+  const command = builtCommand("register");
+  if (command.missing !== undefined) {
+    console.log(`skipped: the sidecar: ${command.missing}`);
+    return context.skip(command.missing);
   }
   await using stage = exampleStage();
   const [port = 0] = await freePorts(1);
   await using sidecar = startProgram(
     process.execPath,
     [
-      ...[builtCommand, "register", "hello-python", "--hostname", "127.0.0.1"],
+      ...[command.path, "register", "hello-python", "--hostname", "127.0.0.1"],
       ...["--port", `http=${port}`, "--check", `http://127.0.0.1:${port}/`],
       ...["--", "python3", join(folder, "sidecar/hello.py")],
     ],
