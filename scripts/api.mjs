@@ -30,6 +30,9 @@ function report({ Extractor, ExtractorConfig }, { name, declarations }) {
       },
       apiReport: {
         ...{ enabled: true, reportFileName: name },
+        // What users can come to by way of others, without a name to import. Of integrations that is
+        // what other entries export.
+        includeForgottenExports: !declarations.includes("/integrations/"),
         ...{ reportFolder: fresh, reportTempFolder: fresh },
       },
       docModel: { enabled: false },

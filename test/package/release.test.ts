@@ -87,7 +87,7 @@ function stateOf({ git }: Throwaway): string[] {
   return [git("status", "--porcelain"), git("rev-parse", "HEAD"), git("tag", "--list")];
 }
 
-describe.concurrent("a release", { timeout: 60_000 }, () => {
+describe("a release", { timeout: 60_000 }, () => {
   test("is a commit and a tag, with the version and the date in their places", async () => {
     await using repository = await throwaway();
     const { git, read, release } = repository;

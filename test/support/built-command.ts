@@ -12,7 +12,8 @@ export function builtCommand(
   if (!existsSync(path)) return { missing: "the command is not built: no dist/cli/main.js" };
   help ??= spawnSync(process.execPath, [path, "--help"], { encoding: "utf8" }).stdout;
   const known = Array.from(help.matchAll(/^ {2}([a-z]+)/gm), ([, name]) => name);
-  return known.includes(subcommand)
+  // A flag is for the command itself.
+  return subcommand.startsWith("-") || known.includes(subcommand)
     ? { path }
     : { missing: `the command has no "${subcommand}" yet` };
 }
