@@ -16,7 +16,7 @@ export function assertVersion(version) {
 }
 
 /** Below 0 if the first comes before the other, by the rules of Semantic Versioning. */
-export function compare(one, other) {
+function compare(one, other) {
   const [a, b] = [parts(one), parts(other)];
   for (const index of [0, 1, 2]) {
     const difference = a.numbers[index] - b.numbers[index];

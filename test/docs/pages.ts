@@ -33,7 +33,8 @@ export function textOf(page: string): string {
 }
 
 /** All blocks of a page, in their order. */
-export function fencesOf(page: string, text: string = textOf(page)): Fence[] {
+function fencesOf(page: string): Fence[] {
+  const text = textOf(page);
   const found: Fence[] = [];
   const block = /^```(\S*)(.*)\n([^]*?)^```$/gm;
   for (const { 1: language = "", 2: info = "", 3: code = "", index } of text.matchAll(block)) {

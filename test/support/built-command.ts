@@ -1,8 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { commandFile as path } from "./run-command.ts";
 
-const path = join(import.meta.dirname, "../../dist/cli/main.js");
 let help: string | undefined;
 
 /** The built program of the command `etcd-discovery`, or why there is none that has this subcommand. */
