@@ -2,6 +2,7 @@
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { startEtcd } from "etcd-discovery/testing";
+import { commandStart } from "./command.js";
 import { agreement } from "./credentials.js";
 import { manySubscribers, onePoll, oneSubscriber } from "./following.js";
 import { bundle, importTime, packages } from "./footprint.js";
@@ -44,6 +45,7 @@ const measures = {
   "v2-keep": onV2(keptAlive),
   "v2-follow": onV2(onePoll),
   "v2-fleet": onV2(fleetFollowed),
+  command: commandStart,
   import: importTime,
   packages,
   bundle,

@@ -79,6 +79,14 @@ const checks = {
   },
   "exports and files agree": () => refuse(disagreements(manifest, installed)),
   ...loading(entries.filter((entry) => peersOf(manifest, root, entry).length === 0)),
+  "the command runs": () => {
+    const version = run(join(consumer, "node_modules/.bin/etcd-discovery"), ["--version"], {
+      cwd: consumer,
+      timeout: 20_000,
+    });
+    if (version.trim() !== manifest.version) throw new Error(`it says ${version}`);
+    return version;
+  },
   "entries without their peers say what is missing": () => refuse(entries.flatMap(silentWithout)),
   "peers installed": () => {
     const peers = Object.keys(manifest.peerDependencies);

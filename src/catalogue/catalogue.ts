@@ -39,8 +39,9 @@ export type CatalogueEvent =
 /** How long to wait between two listings of the names. */
 const listEveryMs = 500;
 
-/** And at least so many times as long as the last answer took to come, so that a big etcd is not kept busy. */
+/** And so many times as long as the last answer took to come, so that a big etcd is not kept busy; but no longer than this, as it may have been the waiting for etcd. */
 const listShare = 10;
+const longestPauseMs = 2_000;
 
 /**
  * The services of a `Discovery`, kept current: their names by listing them every half second, their hosts by
@@ -130,7 +131,7 @@ export class Catalogue implements AsyncDisposable {
           const begunAt = performance.now();
           if (await this.#list(signal)) resolve();
           const tookMs = this.#listError === undefined ? performance.now() - begunAt : 0;
-          const pauseMs = Math.max(listEveryMs, listShare * tookMs);
+          const pauseMs = Math.max(listEveryMs, Math.min(listShare * tookMs, longestPauseMs));
           await sleep(pauseMs, undefined, { signal }).catch(() => {});
         }
         resolve();

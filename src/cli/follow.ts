@@ -1,5 +1,4 @@
 import { Catalogue, type CatalogueEvent } from "../catalogue/catalogue.ts";
-import { isDiscoveryError } from "../errors.ts";
 import type { Host } from "../model/host.ts";
 import type { CommandContext } from "./command-context.ts";
 import { hostColumns, hostValue } from "./host-columns.ts";
@@ -23,7 +22,7 @@ export async function follow(context: CommandContext, following: Following): Pro
   const { discovery, output, signal } = context;
   const { accepts = () => true, existing, services, showCredentials } = following;
   await using catalogue = new Catalogue(discovery, { services });
-  const contact = new Contact(catalogue, output, context.where);
+  const contact = new Contact(catalogue, context);
   catalogue.on((event) => {
     if (event.type === "freshness") contact.changed();
     else if ("host" in event && (catalogue.ready || existing) && accepts(event.host)) {
@@ -48,36 +47,35 @@ export async function follow(context: CommandContext, following: Following): Pro
 /** Tells people when etcd is away, and when it is back. */
 class Contact {
   readonly #catalogue: Catalogue;
-  readonly #output: Output;
-  readonly #where: string;
+  readonly #context: CommandContext;
   #told: "live" | "away" | undefined;
 
-  constructor(catalogue: Catalogue, output: Output, where: string) {
+  constructor(catalogue: Catalogue, context: CommandContext) {
     this.#catalogue = catalogue;
-    this.#output = output;
-    this.#where = where;
+    this.#context = context;
   }
 
   changed(): void {
     const { freshness, services } = this.#catalogue;
-    const { ageMs, lastError, source } = freshness;
+    const { output, where } = this.#context;
+    const {
+      ageMs,
+      lastError = this.#context.discovery.health().etcd.lastError,
+      source,
+    } = freshness;
     if (source === "live") {
-      if (this.#told === "away") this.#output.note(`${clockTime()} etcd is back`);
+      if (this.#told === "away") output.note(`${clockTime()} etcd is back`);
       else if (this.#told === undefined) {
-        this.#output.note(`${clockTime()} following ${services.size} services in ${this.#where}`);
+        output.note(`${clockTime()} following ${services.size} services in ${where}`);
       }
       this.#told = "live";
       return;
     }
     // At the start there is no contact yet, which is no news unless it lasts.
     if (this.#told === "away" || (source === "none" && ageMs < 1_000)) return;
-    const denied = isDiscoveryError(lastError, "PERMISSION_DENIED");
-    if (source === "none" && (lastError === undefined || denied)) return;
     const since = clockTime(new Date(Date.now() - ageMs));
     const why = lastError === undefined ? "" : `: ${lastError.message}`;
-    this.#output.note(
-      `etcd away since ${since}${why}; what comes and goes is told when it is back`,
-    );
+    output.note(`etcd away since ${since}${why}; what comes and goes is told when it is back`);
     this.#told = "away";
   }
 }

@@ -1,8 +1,12 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { CommandContext, type GlobalFlags } from "./command-context.ts";
+import { declareDeregister } from "./commands/deregister/command.ts";
+import { declareDrain } from "./commands/drain/command.ts";
 import { declareGet } from "./commands/get/command.ts";
+import { declareRotate } from "./commands/rotate/command.ts";
 import { declareServices } from "./commands/services/command.ts";
+import { declareUndrain } from "./commands/undrain/command.ts";
 import { declareUrl } from "./commands/url/command.ts";
 import { declareWatch } from "./commands/watch/command.ts";
 import type { Output, OutputFlags } from "./output.ts";
@@ -88,7 +92,16 @@ export function program(surroundings: Surroundings): Command {
       const { run } = await load();
       surroundings.ended((await run(context, command.args, command.opts())) ?? 0);
     };
-  for (const declare of [declareServices, declareGet, declareUrl, declareWatch]) {
+  for (const declare of [
+    declareServices,
+    declareGet,
+    declareUrl,
+    declareWatch,
+    declareDrain,
+    declareUndrain,
+    declareDeregister,
+    declareRotate,
+  ]) {
     declare(root, runs);
   }
   return root;

@@ -68,6 +68,9 @@ export class Entry {
   /** It is being withdrawn, and its record on the store may say that it is draining, which nobody has ordered. */
   marked = false;
 
+  /** It drains because an operator has ordered that, who may take the order back. */
+  drainOrdered = false;
+
   /** How many changes of its record, or of its service's info, the store never told of. */
   driftRepaired = 0;
 
@@ -146,7 +149,21 @@ export class Entry {
     return true;
   }
 
+  /** Its owner wants it to drain, or not to. */
   setDraining(draining: boolean): void {
+    this.drainOrdered = false;
+    this.#drain(draining);
+  }
+
+  /** An operator wants it to drain, or takes that back: so it is on the store already. */
+  order(draining: boolean): void {
+    this.drainOrdered = draining;
+    this.#drain(draining);
+    if (draining) this.become("draining");
+    else if (this.#state === "draining") this.become("registered");
+  }
+
+  #drain(draining: boolean): void {
     if (this.record.draining === draining) return;
     this.wanted = { ...this.wanted, record: { ...this.record, draining } };
     this.dirty = true;

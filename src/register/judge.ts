@@ -1,6 +1,6 @@
 import { DiscoveryError } from "../errors.ts";
 import type { Entry } from "./entry.ts";
-import { ordersDraining } from "./operator-order.ts";
+import { drainingOrdered } from "./operator-order.ts";
 import type { KeeperContext } from "./register-context.ts";
 
 /** Decides what to do about what was last seen of a host's record, if that is news. */
@@ -19,16 +19,22 @@ export function judge(entry: Entry, { logger, store }: KeeperContext): void {
   if (entry.state === "unhealthy") return;
   if (value === undefined) {
     undo(entry, "was deleted", logger);
-  } else if (Buffer.compare(value, entry.encode()) === 0) {
+    return;
+  }
+  if (Buffer.compare(value, entry.encode()) === 0) {
     // Somebody else's copy would outlive this process, so it is written again, but for one
     // that a first write with no answer has left.
     if (entry.registered || entry.session?.ended.aborted !== false) entry.dirty = true;
     else entry.confirm(entry.record, value, revision, store.clock.now());
-  } else if (!entry.marked && ordersDraining(entry, value)) {
-    logger.info("ordered to drain", { service, uuid });
-    entry.setDraining(true);
-    entry.become("draining");
-  } else undo(entry, "was overwritten", logger);
+    return;
+  }
+  const ordered = entry.marked ? undefined : drainingOrdered(entry, value);
+  if (ordered === undefined) {
+    undo(entry, "was overwritten", logger);
+    return;
+  }
+  logger.info(ordered ? "ordered to drain" : "ordered to drain no longer", { service, uuid });
+  entry.order(ordered);
 }
 
 /** What somebody else has done to the record of a registered host is not to last. */

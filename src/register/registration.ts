@@ -158,7 +158,9 @@ export class Registration implements AsyncDisposable {
     if (entry.ending) return Promise.reject(closed(this.service));
     entry.wanted = updated;
     entry.dirty = true;
-    const { hostname, ports, critical } = changes;
+    const { hostname, ports, critical, draining } = changes;
+    // From now on that is its owner's word.
+    if (draining !== undefined) entry.drainOrdered = false;
     if ([hostname, ports, critical].some((change) => change !== undefined)) {
       entry.infoDirty = entry.public;
     }

@@ -220,6 +220,50 @@ describe.each(apis)("etcd v$api", (etcdApi) => {
       expect(registration.state).toBe("registered");
     });
 
+    test("can be taken back by the operator, as often as it is given", async () => {
+      const { discovery, registration, hostKey } = await registered();
+      const before = await recordOf(hostKey);
+      const plain = before?.value ?? "";
+      const drained = plain.replace(/}$/, ',"draining":true}');
+      const states = statesOf(registration);
+      /** Changes the value alone, and waits until its owner has written that, too. */
+      const order = async (value: string): Promise<void> => {
+        const record = await raw.get(hostKey);
+        let written = (seen(record)?.written ?? 0) + 1;
+        if (raw instanceof RawEtcd) await raw.put(hostKey, value, lease(record));
+        else written = (await raw.put(hostKey, value, 5)).node.createdIndex;
+        await eventually(async () => ((await recordOf(hostKey))?.written ?? 0) > written, backMs);
+        expect(await valueOf(hostKey)).toBe(value);
+      };
+      for (let times = 0; times < 2; times += 1) {
+        await order(drained);
+        expect(registration.state).toBe("draining");
+        await order(plain);
+        expect(registration.state).toBe("registered");
+      }
+      expect(states).toEqual(["draining", "registered", "draining", "registered"]);
+      expect((await discovery.get(registration.service).one()).draining).toBe(false);
+      expect((await recordOf(hostKey))?.life).toBe(before?.life);
+      expect(registration.lastError).toBeUndefined();
+    });
+
+    test.each<[string, (registration: Registration) => Promise<unknown>]>([
+      ["drains", async (registration) => void registration.drain({ delayMs: 3_600_000 })],
+      ["updates itself to drain", (registration) => registration.update({ draining: true })],
+    ])("does not bring back a host that %s by itself", async (_, leave) => {
+      const { registration, hostKey } = await registered();
+      const plain = (await valueOf(hostKey)) ?? "";
+      const drained = plain.replace(/}$/, ',"draining":true}');
+      // An order before makes it no less its own wish.
+      await raw.put(hostKey, drained);
+      await reached(registration, "draining");
+      await leave(registration);
+      await eventually(async () => (await recordOf(hostKey))?.life !== "0", backMs);
+      await raw.put(hostKey, plain);
+      await eventually(async () => (await valueOf(hostKey)) === drained, 2 * backMs);
+      await reached(registration, "draining");
+    });
+
     test("does not leave the record behind without a lease", async () => {
       const { discovery, registration, hostKey } = await registered();
       const plain = await valueOf(hostKey);

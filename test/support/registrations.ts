@@ -1,3 +1,4 @@
+import { lostTime } from "./lost-time.ts";
 import type { Registration, RegistrationState } from "../../src/index.ts";
 
 /** Resolves when a registration is, or has come, to this state. */
@@ -22,9 +23,10 @@ export function statesOf(registration: Registration): readonly RegistrationState
   return states;
 }
 
-/** How long a promise takes to settle, in milliseconds. */
+/** How many milliseconds it takes until a promise is settled, less those in which this process was not let run. */
 export async function durationOf(promise: Promise<unknown>): Promise<number> {
-  const start = performance.now();
+  const lostMs = lostTime();
+  const startedAt = performance.now();
   await promise.catch(() => {});
-  return performance.now() - start;
+  return performance.now() - startedAt - lostMs();
 }

@@ -96,6 +96,8 @@ export class Endpoints<C extends EndpointChannel> {
     let failure: CallError | undefined;
     let passes = 0;
     for (let attempt = 0; ; attempt += 1) {
+      // However short the back-off, this call has found out what there is to find out.
+      if (failure !== undefined && this.#all.every(isUnfit)) throw failure;
       const endpoint = this.#ready(deadline) ?? (await this.#wait(signal, deadline, failure));
       const { failures } = endpoint;
       const startedAt = this.#clock.now();

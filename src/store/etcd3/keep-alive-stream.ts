@@ -28,13 +28,17 @@ interface OpenStream {
 }
 
 /**
- * Keeps one lease alive: asks every third of its time, and if no answer comes within a sixth, asks
- * the next endpoint, when half of the time is left. A stream that ends says nothing about the
+ * Keeps one lease alive: asks every sixth of its time, and if no answer comes within another sixth,
+ * asks the next endpoint, when two thirds of the time are left. So a lease of 5 s outlives 3.3 s in which
+ * nobody answers, which is longer than etcd takes to choose a leader; asked every third of its time, as
+ * clients do, it would be 2.5 s. etcd answers from memory. A stream that ends says nothing about the
  * lease; only etcd's answers do.
  */
 export class KeepAliveStream {
   readonly #client: Client;
   readonly #lease: bigint;
+
+  /** How long between two questions, and how long to wait for an answer. */
   readonly #intervalMs: number;
   readonly #observer: KeepAliveObserver;
   readonly #backoff = new Backoff();
@@ -55,7 +59,7 @@ export class KeepAliveStream {
   ) {
     this.#client = client;
     this.#lease = granted.lease;
-    this.#intervalMs = (granted.ttlSeconds * 1_000) / 3;
+    this.#intervalMs = (granted.ttlSeconds * 1_000) / 6;
     this.#observer = observer;
     this.#sleep(granted.grantedAt + this.#intervalMs - client.clock.now());
   }
@@ -91,7 +95,7 @@ export class KeepAliveStream {
         const message = "no answer to a keepalive in time";
         this.#ended(stream, new GrpcError(GrpcStatus.DEADLINE_EXCEEDED, message));
       },
-      this.#intervalMs / 2,
+      this.#intervalMs,
     );
   }
 
@@ -118,7 +122,7 @@ export class KeepAliveStream {
   async #signedIn(signal: AbortSignal): Promise<Metadata> {
     const { authentication, clock } = this.#client;
     const late = new AbortController();
-    const cancel = overdue(clock, () => late.abort(), this.#intervalMs / 2);
+    const cancel = overdue(clock, () => late.abort(), this.#intervalMs);
     try {
       return await underEither([signal, late.signal], (either) => authentication.ready(either));
     } catch {
@@ -133,7 +137,7 @@ export class KeepAliveStream {
   #openOn(endpoint: Endpoint<Channel>, metadata: Metadata): OpenStream {
     const duplex = endpoint.channel.duplex(
       methods.leaseKeepAlive,
-      { connectTimeoutMs: this.#intervalMs / 2, metadata },
+      { connectTimeoutMs: this.#intervalMs, metadata },
       {
         message: (message) => {
           if (this.#stream === stream) this.#answered(stream, message);
@@ -162,7 +166,7 @@ export class KeepAliveStream {
     this.#observer.renewed(sentAt, Number(TTL), header?.raftTerm ?? 0n);
     const tookMs = this.#client.clock.now() - sentAt;
     // So late only because this process stood still, which it may do again before a timer runs.
-    if (tookMs >= this.#intervalMs / 2) this.askNow();
+    if (tookMs >= this.#intervalMs) this.askNow();
     else this.#sleep(this.#intervalMs - tookMs);
   }
 

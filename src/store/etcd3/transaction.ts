@@ -54,9 +54,12 @@ export class WritePart {
     this.changed = new Set(changes.map((change) => this.#key(recordOf(change))));
     this.compared = new Set([...named.keys()].filter((key) => !this.changed.has(key)));
     this.#compare = conditions.map((condition) => this.#comparison(condition));
-    this.#success = changes.map((change) => this.#operation(change, leaseOf));
+    const present = new Set(conditions.filter(wantsRecord).map(({ record }) => this.#key(record)));
+    const isGuarded = (change: Change) =>
+      change.kind === "replace-host" && !present.has(this.#key(recordOf(change)));
+    this.#success = changes.map((change) => this.#operation(change, leaseOf, isGuarded(change)));
 
-    const guarded = changes.some(({ kind }) => kind === "replace-host") ? 1 : 0;
+    const guarded = changes.some(isGuarded) ? 1 : 0;
     const conditional = conditions.length > 0;
     this.repeatable = !conditional && changes.every(({ kind }) => kind === "delete-host");
     this.width = conditional ? 1 : changes.length;
@@ -109,6 +112,7 @@ export class WritePart {
   #operation(
     change: Change,
     leaseOf: (change: Change & { kind: "put-host" }) => bigint,
+    guarded: boolean,
   ): RequestOp {
     const key = Buffer.from(this.#key(recordOf(change)));
     switch (change.kind) {
@@ -119,9 +123,11 @@ export class WritePart {
       case "delete-host":
         return { requestDeleteRange: { key } };
       case "replace-host": {
+        const put = { key, value: change.value, ignoreLease: true };
+        // Not nested without need: older etcds ask for no permission for what is (GHSA-rfx7-8w68-q57q).
+        if (!guarded) return { requestPut: put };
         // To keep the lease of a key that is not there is an error, which would fail all.
         const absent = { target: Compare_CompareTarget.VERSION, key, version: 0n };
-        const put = { key, value: change.value, ignoreLease: true };
         return {
           requestTxn: { compare: [absent], success: [], failure: [{ requestPut: put }] },
         };
@@ -151,6 +157,11 @@ export class WritePart {
       ? infoKey(this.#prefix, this.#service)
       : hostKey(this.#prefix, this.#service, record.id);
   }
+}
+
+/** Whether it can hold only if there is such a record. */
+function wantsRecord(condition: Condition): boolean {
+  return "value" in condition || condition.revision > 0;
 }
 
 function recordOf(change: Change): RecordName {

@@ -299,3 +299,31 @@ test("a mistake of the caller's is no failure of a host, and goes to nobody else
   expect(stage.pool.ejected).toEqual([]);
   expect([one.requests.length, two.requests.length]).toEqual([0, 0]);
 });
+
+test("an answer is the caller's where all other hosts lack the port, whatever is wrong with it", async () => {
+  await using stage = await serviceStage({}, live);
+  const other = stage.discovery.register("api", { hostname: "127.0.0.1", ports: { grpc: 1 } });
+  await stage.start({ answer: (_, response) => response.writeHead(503).end("overloaded") });
+  await eventually(() => stage.pool.hosts.length === 2);
+  const answered = await stage.client.fetch(url);
+  expect([answered.status, await answered.text()]).toEqual([503, "overloaded"]);
+  await other.unregister();
+});
+
+test("headers that can be read only once are sent with each attempt", async () => {
+  await using stage = await serviceStage({}, live);
+  const [bad, good] = await pair(stage, (_, response) => response.writeHead(503).end());
+  const headers = new Map([["x-one", "1"]]).entries();
+  const { body } = await request(url, { dispatcher: stage.client.dispatcher, headers });
+  expect(await body.text()).toBe(String(good.port));
+  expect([bad, good].map(({ requests }) => requests[0]?.headers["x-one"])).toEqual(["1", "1"]);
+});
+
+test("an answer that is passed over is not waited for, however long its body takes", async () => {
+  await using stage = await serviceStage({}, live);
+  const [bad, good] = await pair(stage, (_, response) =>
+    response.writeHead(503).write("never ends"),
+  );
+  expect(await (await stage.client.fetch(url)).text()).toBe(String(good.port));
+  await eventually(() => bad.open === 0);
+});
