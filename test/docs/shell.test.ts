@@ -1,8 +1,9 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { describe, expect, inject, test } from "vitest";
 import { freePorts } from "../../src/testing/free-ports.ts";
 import { builtCommand } from "../support/built-command.ts";
+import { commandFile } from "../support/run-command.ts";
 import { startProgram } from "../support/program.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { fences, root } from "./pages.ts";
@@ -57,6 +58,18 @@ function oursIn(text: string): string[] {
   });
 }
 
+/** Why a block cannot be run on this machine, although our part of it could. */
+function missingProgram(text: string): string | undefined {
+  const names = commandsOf(text).map(({ words: [name = ""] }) => name);
+  const paths = (process.env["PATH"] ?? "").split(delimiter);
+  const name = names.find(
+    (each) =>
+      ![manifest.name, "npx", "export"].includes(each) &&
+      !paths.some((path) => existsSync(join(path, each))),
+  );
+  return name === undefined ? undefined : `this machine has no ${name}`;
+}
+
 describe.concurrent("sh", () => {
   for (const { name, text, marks } of blocks) {
     test(name, { timeout: 60_000 }, async (context) => {
@@ -76,7 +89,8 @@ describe.concurrent("sh", () => {
         return;
       }
       const commands = subcommands.map((each) => builtCommand(each));
-      const missing = commands.find((each) => each.missing !== undefined)?.missing;
+      const missing =
+        commands.find((each) => each.missing !== undefined)?.missing ?? missingProgram(text);
       if (missing !== undefined) {
         console.log(`skipped: ${name}: ${missing}`);
         return context.skip(missing);
@@ -89,18 +103,18 @@ describe.concurrent("sh", () => {
 /** Runs a block whose commands are ours as a shell does, where they are found on the `PATH`. */
 async function runOurs(text: string, marks: Readonly<Record<string, string>>): Promise<void> {
   await using folder = await temporaryFolder();
-  const command = join(root, "dist/cli/main.js");
-  const run = `exec "${process.execPath}" "${command}" "$@"`;
+  const run = `exec "${process.execPath}" "${commandFile}" "$@"`;
   await folder.script("bin/etcd-discovery", run);
   await folder.script("bin/npx", `shift\n${run}`);
+  cpSync(join(root, "examples/sidecar"), join(folder.path, "sidecar"), { recursive: true });
   await using world = await openWorld(inject("etcd"));
   await using settlement = await world.settle("");
-  const file = join(folder.path, "block.sh");
   const [port = 0] = await freePorts(1);
   const places = { "http://127.0.0.1:2379": inject("etcd"), "8080": String(port) };
+  const file = join(folder.path, "block.sh");
   writeFileSync(file, inPlaces(text, places));
   await using program = startProgram("sh", ["-eu", file], {
-    cwd: join(root, "examples"),
+    cwd: folder.path,
     group: true,
     env: {
       ETCD_HOSTS: inject("etcd"),
