@@ -41,11 +41,18 @@ async function run(node, major, filters) {
   const file = createWriteStream(log);
   child.stdout.pipe(file, { end: false });
   child.stderr.pipe(file, { end: false });
+  // It would go on by itself.
+  const end = () => child.kill("SIGKILL");
+  process.on("exit", end);
   const [code] = await once(child, "close");
+  process.off("exit", end);
   file.end();
   const seconds = (performance.now() - startedAt) / 1_000;
   return { ...readReport(report), code, log, seconds };
 }
+
+// So that it ends what it has started.
+process.on("SIGTERM", () => process.exit(143)).on("SIGINT", () => process.exit(130));
 
 try {
   const { majors, filters } = parse(process.argv.slice(2));
