@@ -35,14 +35,15 @@ async function run(node, major, filters) {
   const child = spawn(node, [vitest, "run", ...args, ...filters], {
     cwd: root,
     stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
     // So that what tests start by name is this one, too.
     env: { ...process.env, CI: "true", PATH: [dirname(node), process.env.PATH].join(delimiter) },
   });
   const file = createWriteStream(log);
   child.stdout.pipe(file, { end: false });
   child.stderr.pipe(file, { end: false });
-  // It would go on by itself.
-  const end = () => child.kill("SIGKILL");
+  // With all that it has started, which would go on by itself.
+  const end = () => process.kill(-child.pid, "SIGKILL");
   process.on("exit", end);
   const [code] = await once(child, "close");
   process.off("exit", end);
