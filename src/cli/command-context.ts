@@ -2,6 +2,7 @@ import { Discovery } from "../discovery.ts";
 import type { DiscoveryOptions } from "../discovery-options.ts";
 import { UsageError } from "./usage-error.ts";
 import { type ConnectionFlags, connectionOptions } from "./connection-flags.ts";
+import type { Interruption } from "./interruption.ts";
 import type { Output, OutputFlags } from "./output.ts";
 
 /** The flags that every command takes. */
@@ -16,12 +17,21 @@ export class CommandContext {
   /** Aborted by Ctrl-C, SIGTERM and SIGHUP, and when nobody reads the output any longer: clean up and return. */
   readonly signal: AbortSignal;
 
+  /**
+   * Leaves signals to the command: `signal` is aborted by none any longer, those that are named are told to
+   * the listener, and all others do what they do to any process. What came before is told at once.
+   */
+  readonly takeSignals: Interruption["handOver"];
+
   /** What follows `--` on the command line; undefined if there is no `--`. */
   readonly rest: readonly string[] | undefined;
 
   /** How etcd is reached, from flags and environment; as yet unchecked but for their form. */
   readonly options: DiscoveryOptions;
   readonly debug: boolean;
+
+  /** Set by the command: the process ends when it has returned, whatever may still be under way. */
+  endsAtOnce = false;
   #discovery: Discovery | undefined;
 
   /** Throws a `UsageError` or `INVALID_ARGUMENT`. */
@@ -30,11 +40,13 @@ export class CommandContext {
     surroundings: {
       readonly output: Output;
       readonly signal: AbortSignal;
+      readonly takeSignals: Interruption["handOver"];
       readonly rest: readonly string[] | undefined;
     },
   ) {
     this.output = surroundings.output;
     this.signal = surroundings.signal;
+    this.takeSignals = surroundings.takeSignals;
     this.rest = surroundings.rest;
     this.debug = flags.debug === true;
     const { output } = this;

@@ -9,7 +9,15 @@ export const exitCodes = {
   notFound: 3,
   denied: 4,
   away: 5,
+
+  // Of a command that runs another program, so that these are told from that program's, as by env and timeout.
+  notBegun: 125,
+  notExecutable: 126,
+  noProgram: 127,
 } as const;
+
+/** How a process ends: with an exit status, or by a signal. */
+export type ExitStatus = number | NodeJS.Signals;
 
 const byErrorCode: Partial<Record<DiscoveryErrorCode, number>> = {
   INVALID_ARGUMENT: exitCodes.usage,

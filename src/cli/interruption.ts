@@ -1,23 +1,28 @@
 /** The signals by which people and supervisors end a command. */
 const ending = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-/** Ends a command gently at the first signal, and at once at the second. */
+/** Called with each signal that comes. */
+export type SignalListener = (signal: NodeJS.Signals) => void;
+
+/** Ends a command gently at the first signal, and at once at the second, unless the command sees to signals itself. */
 export class Interruption {
   readonly #controller = new AbortController();
-  readonly #onSignal = (signal: NodeJS.Signals): void => {
-    if (this.received !== undefined) this.raise();
-    this.received ??= signal;
-    this.#controller.abort(new Error(`interrupted by ${signal}`));
-  };
+  #listening: { readonly signals: readonly NodeJS.Signals[]; readonly listener: SignalListener };
+  #handedOver = false;
 
-  /** The signal that came, if one did. */
+  /** The signal that came, if one did and was not handed over. */
   received: NodeJS.Signals | undefined;
 
   constructor() {
-    for (const signal of ending) process.on(signal, this.#onSignal);
+    this.#listening = this.#listen(ending, (signal) => {
+      if (this.received !== undefined) this.raise(this.received);
+      this.received ??= signal;
+      this.#controller.abort(new Error(`interrupted by ${signal}`));
+    });
     // The reader has had enough, as `head` has: no fault of anybody's.
     for (const stream of [process.stdout, process.stderr]) {
       stream.on("error", (error: NodeJS.ErrnoException) => {
+        if (this.#handedOver) return;
         if (error.code !== "EPIPE") throw error;
         this.#controller.abort(error);
       });
@@ -28,14 +33,37 @@ export class Interruption {
     return this.#controller.signal;
   }
 
-  /** Takes no more signals, which then do what they do to any process. */
-  release(): void {
-    for (const signal of ending) process.off(signal, this.#onSignal);
+  /**
+   * Leaves these signals to a command that has a use of its own for them; all others do what they do to
+   * any process. One that has come already is told at once. Nor is the command ended from then on because
+   * what it says cannot be written, as when the disk of a log is full.
+   */
+  handOver(signals: readonly NodeJS.Signals[], listener: SignalListener): void {
+    this.release();
+    const before = this.received;
+    this.received = undefined;
+    this.#handedOver = true;
+    this.#listening = this.#listen(signals, listener);
+    if (before !== undefined) listener(before);
   }
 
-  /** Ends the process by the signal that came, so that whoever waits for it sees which. */
-  raise(): void {
+  /** Takes no more signals, which then do what they do to any process. */
+  release(): void {
+    const { listener, signals } = this.#listening;
+    for (const signal of signals) process.off(signal, listener);
+  }
+
+  /** Ends the process by a signal, so that whoever waits for it sees which. */
+  raise(signal: NodeJS.Signals): void {
     this.release();
-    if (this.received !== undefined) process.kill(process.pid, this.received);
+    process.kill(process.pid, signal);
+  }
+
+  #listen(
+    signals: readonly NodeJS.Signals[],
+    listener: SignalListener,
+  ): { readonly signals: readonly NodeJS.Signals[]; readonly listener: SignalListener } {
+    for (const signal of signals) process.on(signal, listener);
+    return { signals, listener };
   }
 }

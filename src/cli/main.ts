@@ -1,6 +1,7 @@
 #!/usr/bin/env node
+import { constants } from "node:os";
 import { CommanderError } from "commander";
-import { exitCodeOf, exitCodes } from "./exit-codes.ts";
+import { exitCodeOf, exitCodes, type ExitStatus } from "./exit-codes.ts";
 import { hintsFor } from "./failure.ts";
 import { Interruption } from "./interruption.ts";
 import { Output, type OutputFlags } from "./output.ts";
@@ -14,29 +15,36 @@ async function main(argv: readonly string[]): Promise<void> {
   const rest = end === -1 ? undefined : argv.slice(end + 1);
   let context: CommandContext | undefined;
   let output = new Output({});
-  let code: number = exitCodes.ok;
+  let status: ExitStatus = exitCodes.ok;
+  // The program that `register` runs may end with any of the usual ones.
+  const runsProgram = rest !== undefined && argv.slice(0, end).includes("register");
+  const failing = (code: number): number => (runsProgram ? exitCodes.notBegun : code);
   const command = program({
     signal: interruption.signal,
+    takeSignals: (signals, listener) => interruption.handOver(signals, listener),
     rest,
     began: (flags: OutputFlags) => (output = new Output(flags)),
     opened: (opened) => (context = opened),
-    ended: (status) => (code = status),
+    ended: (ended) => (status = ended),
   });
   try {
     await command.parseAsync(end === -1 ? argv : argv.slice(0, end), { from: "user" });
   } catch (error) {
     if (error instanceof CommanderError) {
-      code = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+      status = error.exitCode === 0 ? exitCodes.ok : failing(exitCodes.usage);
     } else if (!interruption.signal.aborted) {
-      code = exitCodeOf(error);
+      status = failing(exitCodeOf(error));
       output.error((error as Error).message, hintsFor(error, context?.where));
       if (context?.debug) output.note((error as Error).stack ?? "");
     }
   }
   await context?.close();
   interruption.release();
-  process.exitCode = code;
-  if (interruption.received !== undefined) interruption.raise();
+  const ending = interruption.received ?? status;
+  // The first process of a container is not ended by a signal of its own.
+  process.exitCode = typeof ending === "string" ? 128 + constants.signals[ending] : ending;
+  if (typeof ending === "string") interruption.raise(ending);
+  if (context?.endsAtOnce) process.exit();
 }
 
 void main(process.argv.slice(2));

@@ -74,6 +74,11 @@ export class Output {
     this.#stderr.write(`${terminalText(text)}\n`);
   }
 
+  /** News of a command that runs for long, on standard error: a line for people, or JSON if that was asked for. */
+  news(value: object, text: string): void {
+    this.#stderr.write(`${this.#wantsJson ? JSON.stringify(value) : terminalText(text)}\n`);
+  }
+
   warn(text: string): void {
     this.#stderr.write(`${this.#paintNote("yellow", "warning:")} ${terminalText(text)}\n`);
   }

@@ -4,32 +4,36 @@ import { CommandContext, type GlobalFlags } from "./command-context.ts";
 import { declareDeregister } from "./commands/deregister/command.ts";
 import { declareDrain } from "./commands/drain/command.ts";
 import { declareGet } from "./commands/get/command.ts";
+import { declareRegister } from "./commands/register/command.ts";
 import { declareRotate } from "./commands/rotate/command.ts";
 import { declareServices } from "./commands/services/command.ts";
 import { declareUndrain } from "./commands/undrain/command.ts";
 import { declareUrl } from "./commands/url/command.ts";
 import { declareWatch } from "./commands/watch/command.ts";
+import type { ExitStatus } from "./exit-codes.ts";
+import type { Interruption } from "./interruption.ts";
 import type { Output, OutputFlags } from "./output.ts";
 
 /** What runs the commands. */
 export interface Surroundings {
   readonly signal: AbortSignal;
+  readonly takeSignals: Interruption["handOver"];
   readonly rest: readonly string[] | undefined;
 
   /** The flags are known. */
   readonly began: (flags: OutputFlags) => Output;
   readonly opened: (context: CommandContext) => void;
 
-  /** A command has ended with this exit status. */
-  readonly ended: (code: number) => void;
+  /** A command has ended, and the process is to end like this. */
+  readonly ended: (status: ExitStatus) => void;
 }
 
-/** A command's work. Returns its exit status, 0 by default. */
+/** A command's work. Returns how the process is to end, 0 by default. */
 export type Run<O> = (
   context: CommandContext,
   args: readonly string[],
   options: O,
-) => Promise<number | undefined>;
+) => Promise<ExitStatus | undefined>;
 
 /** Makes the action of a command of what loads its work, so that a command loads no more than it needs. */
 export type Runs = (
@@ -41,11 +45,13 @@ Examples:
   etcd-discovery services
   etcd-discovery get my-service --watch
   curl "$(etcd-discovery url my-service http /health)"
+  etcd-discovery register my-service --hostname 10.0.0.7 --port http=8080 -- ./server
 
 Where etcd is, and how it is reached, is taken from the flags, else from the environment: ETCD_HOSTS,
 ETCD_CACERT, ETCD_TLS_CERT, ETCD_TLS_KEY, ETCD_USERNAME, ETCD_PASSWORD, ETCD_PREFIX, ETCD_API.
 
-Exit status: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 not allowed, 5 etcd cannot be reached.`;
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 not allowed, 5 etcd cannot be reached;
+register with a command ends as that does.`;
 
 /** The whole command line. */
 export function program(surroundings: Surroundings): Command {
@@ -86,8 +92,8 @@ export function program(surroundings: Surroundings): Command {
       const command = args.at(-1) as Command;
       const flags = command.optsWithGlobals<GlobalFlags>();
       const output = surroundings.began(flags);
-      const { rest, signal } = surroundings;
-      const context = new CommandContext(flags, { output, rest, signal });
+      const { rest, signal, takeSignals } = surroundings;
+      const context = new CommandContext(flags, { output, rest, signal, takeSignals });
       surroundings.opened(context);
       const { run } = await load();
       surroundings.ended((await run(context, command.args, command.opts())) ?? 0);
@@ -97,6 +103,7 @@ export function program(surroundings: Surroundings): Command {
     declareGet,
     declareUrl,
     declareWatch,
+    declareRegister,
     declareDrain,
     declareUndrain,
     declareDeregister,

@@ -54,7 +54,7 @@ export interface HostOptions {
  * service at once, with `rotateCredentials`.
  */
 export interface HostChanges extends Omit<HostOptions, "public" | "user" | "password"> {
-  /** False: it gets new work again after it was made draining. */
+  /** False: it gets new work again after it was made draining, by itself or by an operator. */
   readonly draining?: boolean | undefined;
 }
 

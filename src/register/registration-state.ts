@@ -7,7 +7,7 @@ import type { Credentials } from "./credentials.ts";
  * - `registered`: on etcd;
  * - `lost`: was on etcd, and is being put back; or its lease ran out while this process stood still,
  *   and nobody had a turn to look yet;
- * - `draining`: on etcd, marked as about to leave;
+ * - `draining`: on etcd, marked as about to leave, by its owner or by an operator, who can take that back;
  * - `unhealthy`: was on etcd, and is withdrawn because its own health check fails; it comes back when
  *   that succeeds again. Before the check has succeeded for the first time it is `registering`;
  * - `closed`: ended.

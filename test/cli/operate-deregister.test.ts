@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { apis } from "../support/apis.ts";
 import { type Operating, operating, uuidOf } from "../support/operating.ts";
+import type { CommandRun } from "../support/run-command.ts";
 
 describe.each(apis)("etcd v$api", (etcdApi) => {
   let etcd: Operating;
@@ -11,7 +12,7 @@ describe.each(apis)("etcd v$api", (etcdApi) => {
 
   const left = '{"name":"a.dev","ports":{"http":"80"},"private_hostname":"node-7"}';
 
-  describe.concurrent("deregister", () => {
+  describe("deregister", () => {
     test.each([
       ["that nobody keeps", left],
       ["that cannot be read", '{"password":"first-secret'],
@@ -42,28 +43,42 @@ describe.each(apis)("etcd v$api", (etcdApi) => {
       expect((await etcd.record(service, uuid))?.value).toBe(before?.value);
     });
 
-    test("asks on a terminal, and changes nothing without a yes", async () => {
+    const ask = async (): Promise<{ readonly service: string; readonly run: CommandRun }> => {
       const service = etcd.name();
       await etcd.putByHand(service, "left-behind", left);
-      const ask = () => etcd.run(["deregister", service, "node-7"], { terminal: 200 });
-      for (const answer of ["n\n", "\n", "yesterday\n", "\x04"]) {
-        await using run = ask();
-        await run.says(/Delete the record of this host of .*left-behind {2}node-7.*\[y\/N\] /);
-        run.write(answer);
-        const { code, stdout } = await run.ended;
-        expect(stdout).toContain("not confirmed, so nothing was changed");
-        expect(code).toBe(1);
-      }
-      await using interrupted = ask();
-      await interrupted.says(/\[y\/N\] /);
-      interrupted.write("\x03");
-      expect((await interrupted.ended).signal).toBe("SIGINT");
-      expect(await etcd.record(service, "left-behind")).toBeDefined();
+      const run = etcd.run(["deregister", service, "node-7"], { terminal: 200 });
+      await run.says(/Delete the record of this host of .*left-behind {2}node-7.*\[y\/N\] /);
+      return { service, run };
+    };
 
-      await using run = ask();
-      await run.says(/\[y\/N\] /);
-      run.write("Yes\n");
-      const { code, stdout } = await run.ended;
+    test.each([
+      ["no", "n\n"],
+      ["nothing", "\n"],
+      ["something else", "yesterday\n"],
+      ["that there is no answer", "\x04"],
+    ])("asks on a terminal, and changes nothing when told %s", async (_, answer) => {
+      const { run, service } = await ask();
+      await using asked = run;
+      asked.write(answer);
+      const { code, stdout } = await asked.ended;
+      expect(stdout).toContain("not confirmed, so nothing was changed");
+      expect(code).toBe(1);
+      expect(await etcd.record(service, "left-behind")).toBeDefined();
+    });
+
+    test("changes nothing when it is interrupted while it asks", async () => {
+      const { run, service } = await ask();
+      await using asked = run;
+      asked.write("\x03");
+      expect((await asked.ended).signal).toBe("SIGINT");
+      expect(await etcd.record(service, "left-behind")).toBeDefined();
+    });
+
+    test("deletes the record when told yes", async () => {
+      const { run, service } = await ask();
+      await using asked = run;
+      asked.write("Yes\n");
+      const { code, stdout } = await asked.ended;
       expect(stdout).toContain(`${service} left-behind: deleted`);
       expect(code).toBe(0);
       expect(await etcd.record(service, "left-behind")).toBeUndefined();

@@ -10,7 +10,7 @@ describe.each(apis)("etcd v$api", (etcdApi) => {
   });
   afterAll(() => etcd?.[Symbol.asyncDispose]());
 
-  describe.concurrent("drain and undrain", () => {
+  describe("drain and undrain", () => {
     test("a host of another process, which obeys", async () => {
       const service = etcd.name();
       const child = await etcd.registerElsewhere(service);

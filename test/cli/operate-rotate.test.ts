@@ -28,7 +28,7 @@ describe.each(apis)("etcd v$api", (etcdApi) => {
 
   const fileFor = (service: string): string => join(folder.path, service);
 
-  describe.concurrent("rotate", () => {
+  describe("rotate", () => {
     test("writes new credentials to a file and gives them to all public hosts", async () => {
       const service = etcd.name();
       const [child, other] = await Promise.all([
@@ -151,6 +151,24 @@ describe.each(apis)("etcd v$api", (etcdApi) => {
       expect(late.stderr).toContain("1 of 2 public hosts have not taken the new credentials");
       expect(late.stderr).toContain("    left-behind  b.dev\n");
       expect((await etcd.info(service)).password).toBe((await read(path)).password);
+    });
+
+    test("can be interrupted while it waits for them, and says that they are in force", async () => {
+      const service = etcd.name();
+      const registration = await etcd.register(service);
+      const stale = JSON.stringify({ name: "b.dev", public: true, password: "first-secret" });
+      await etcd.putByHand(service, "left-behind", stale);
+      const path = fileFor(service);
+      await using run = etcd.run(["rotate", service, "--output", path, "--wait", "10m"]);
+      await run.says(/waiting for the public hosts/, "stderr");
+      run.kill("SIGINT");
+      const { signal, stderr, stdout } = await run.ended;
+      expect(signal).toBe("SIGINT");
+      expect(JSON.parse(stdout)).toEqual({ service, user: "user", file: path });
+      expect(stderr).toContain("which hosts took them over is not known");
+      const { password } = await read(path);
+      expect(registration.credentials().password).toBe(password);
+      expect(stdout + stderr).not.toContain(password);
     });
 
     test("at the same time ends with one password, and whoever lost it says so", async () => {

@@ -18,7 +18,7 @@ export async function run(
   context.refuseRest();
   if (!yes && !process.stdin.isTTY) {
     throw new UsageError(
-      "deregister asks first, and there is no terminal to ask on; --yes says so",
+      "deregister asks first, and there is no terminal to ask on; --yes does without",
     );
   }
   return operate(context, async (operation) => {
