@@ -6,8 +6,11 @@ import { type ProgramEnd, startProgram } from "../support/program.ts";
 /** What stands on the pages for something that is another here, and that thing. */
 export type Places = Readonly<Record<string, string>>;
 
-/** On pages it is where all the world may come; here nobody but us. */
-const onLoopback: Places = { "0.0.0.0:50051": "127.0.0.1:0" };
+/** On pages it is where all the world may come, or a port of its own; here nobody but us, at any port. */
+const onLoopback: Places = {
+  "0.0.0.0:50051": "127.0.0.1:0",
+  "listen(9464,": "listen(0,",
+};
 
 export function inPlaces(text: string, places: Places): string {
   return Object.entries({ ...onLoopback, ...places }).reduce(
