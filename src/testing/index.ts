@@ -1,3 +1,26 @@
+export type { CancelTimer, Clock } from "../async/clock.ts";
+export type {
+  CallOptions,
+  Change,
+  Condition,
+  HostName,
+  Listing,
+  ReadOptions,
+  RecordName,
+  Selection,
+  Session,
+  StoreCapabilities,
+  StoredRecord,
+  StoreStatus,
+  Watch,
+  WatchBatch,
+  WatchChange,
+  WatchEnd,
+  WatchObserver,
+  WatchTarget,
+  Write,
+  WriteResult,
+} from "../store/store.ts";
 export { type EtcdBinary, findEtcd, type FindEtcdOptions } from "./etcd-binary.ts";
 export type { EtcdAuth, EtcdRole, EtcdUser } from "./etcd-auth.ts";
 export type { EtcdBackup } from "./etcd-backup.ts";

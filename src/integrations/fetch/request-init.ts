@@ -9,12 +9,10 @@ type Standard = {
     | undefined;
 };
 
-/** What `fetch` sends; the forms of Node.js are taken, too. */
-type Body = RequestInit["body"] | globalThis.FormData;
-
 /** What `fetch` of a {@link ServiceClient} takes beyond what every `fetch` does. */
 export interface ServiceRequestInit extends Standard {
-  readonly body?: Body | undefined;
+  /** What is sent; the forms of Node.js are taken, too. */
+  readonly body?: RequestInit["body"] | globalThis.FormData | undefined;
 
   /** What the request is about: strategies that mind keys send the same key to the same host. */
   readonly key?: string | undefined;
@@ -70,7 +68,7 @@ export function isForeignRequest(input: unknown): input is Request {
   return Object.prototype.toString.call(input) === "[object Request]";
 }
 
-function isForeignForm(body: Body): body is globalThis.FormData {
+function isForeignForm(body: ServiceRequestInit["body"]): body is globalThis.FormData {
   if (typeof body !== "object" || body instanceof FormData) return false;
   return Object.prototype.toString.call(body) === "[object FormData]";
 }
@@ -89,7 +87,7 @@ export function takenApart({
 }
 
 /** A form of another `FormData` as one of ours; any other body as it is. */
-export function ownBody(body: Body): RequestInit["body"] {
+export function ownBody(body: ServiceRequestInit["body"]): RequestInit["body"] {
   if (!isForeignForm(body)) return body;
   const own = new FormData();
   for (const [name, value] of body) own.append(name, value);

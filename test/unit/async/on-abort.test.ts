@@ -13,8 +13,10 @@ it("waits on one signal many times, without a warning", async () => {
   const undo = Array.from({ length: 30 }, (_, index) =>
     onAbort(controller.signal, () => calls.push(index)),
   );
-  // Node.js throws for a limit of 0, and making an error takes longer than all else.
-  expect(getMaxListeners(controller.signal)).toBe(Infinity);
+  // Node.js 20 throws for a limit of 0, and making an error takes longer than all else. Later
+  // versions have no limit for signals to begin with, and say so by 0.
+  const { signal: fresh } = new AbortController();
+  expect(getMaxListeners(controller.signal)).toBe(getMaxListeners(fresh) === 0 ? 0 : Infinity);
   undo[0]?.();
   controller.abort();
   await new Promise((resolve) => void setImmediate(resolve));

@@ -135,7 +135,9 @@ describe("a url", () => {
 
   test.each([
     ...["/", "@", "?", "#", "%", "\\", "[", "]", " ", "\n"],
-    ...["", "a/b", "a@b", "[::1]", "host:80", "1.2.3.256", "fe80::1%eth0", "a<b", "xn--", "\ud800"],
+    ...["", "a/b", "a@b", "[::1]", "host:80", "1.2.3.256", "fe80::1%eth0", "a<b", "\ud800"],
+    // Since Node.js 24 it is the hostname of a URL.
+    ...(URL.canParse("http://xn--") ? [] : ["xn--"]),
   ])("cannot be made from the hostname %j", (hostname) => {
     const one = host({ hostname });
     for (const use of [() => one.url(), () => one.address()]) {
