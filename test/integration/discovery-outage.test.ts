@@ -124,12 +124,12 @@ describe.each(apis)("etcd v$api", (etcdApi) => {
       await using newcomer = new Discovery({ api, endpoints: etcd.endpoints });
       await Promise.all(
         [discovery, newcomer].map(async (each) => {
-          const lostMs = lostTime();
+          const startedAt = performance.now();
           const lookup = each.get("my-service", { timeoutMs: 700 }).all();
           const durationMs = durationOf(lookup);
           await expect(lookup).rejects.toMatchObject({ code: "TIMEOUT", retryable: true });
-          expect(await durationMs).toBeGreaterThan(600);
-          expect((await durationMs) - lostMs()).toBeLessThan(1_000);
+          expect(performance.now() - startedAt).toBeGreaterThan(600);
+          expect(await durationMs).toBeLessThan(1_000);
         }),
       );
       const update = registration.update({ weight: 5 });
