@@ -78,7 +78,9 @@ const extractor = apiTools().require("@microsoft/api-extractor");
 rmSync(fresh, { recursive: true, force: true });
 mkdirSync(fresh, { recursive: true });
 const problems = apiEntries().flatMap((entry) => report(extractor, entry));
-const paths = [...new Set([...namesIn(reports), ...namesIn(fresh)])].toSorted();
+const paths = [...new Set([...namesIn(reports), ...namesIn(fresh)])].toSorted((a, b) =>
+  a.localeCompare(b),
+);
 const differences = paths.map(difference).filter((text) => text !== "");
 if (problems.length > 0) {
   console.error(problems.join("\n"));

@@ -29,3 +29,21 @@ test("an etcd that is nearly full is worth a warning, one that is full has raise
     await etcd.stop();
   }
 });
+
+test("data that went bad is an alarm, and that nothing can be read any more is told with it", async () => {
+  const etcd = await startEtcd();
+  try {
+    const { header } = (await etcd.call("/v3/maintenance/status", {})) as {
+      header: { member_id: string };
+    };
+    const alarm = { action: "ACTIVATE", memberID: header.member_id, alarm: "CORRUPT" };
+    await etcd.call("/v3/maintenance/alarm", alarm);
+    const { code, findings, of } = await doctor(["--endpoints", etcd.endpoint]);
+    expect(of("alarms")).toEqual([expect.stringMatching(/^problem: .*CORRUPT/)]);
+    expect(findings.find(({ check }) => check === "alarms")?.remedy).toMatch(/add it anew/);
+    expect(of("sign-in").concat(of("rights")).join("\n")).toMatch(/corrupt/);
+    expect(code).toBe(1);
+  } finally {
+    await etcd.stop();
+  }
+});

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type EtcdCluster, startEtcd } from "../../src/testing/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { isRunning } from "../support/processes.ts";
@@ -30,6 +30,12 @@ const start = (service: string, flags: readonly string[] = [], ...options: strin
 const ready = (run: Sidecar) => run.heard((said) => said.ready === true);
 
 describe("an etcd that is away", () => {
+  // Also if a test failed meanwhile: the next one is about something else.
+  afterEach(async () => {
+    if (etcd.pid === undefined) await etcd.restart();
+    else etcd.resume();
+  });
+
   test("at the start: the program runs, and is registered once it is there", async () => {
     await etcd.kill();
     await using run = start("late");
@@ -56,7 +62,6 @@ describe("an etcd that is away", () => {
     expect(code).toBe(4);
     expect(performance.now() - told).toBeLessThan(5_000);
     expect(stderr).not.toMatch(/registered$/m);
-    await etcd.restart();
   });
 
   test("meanwhile: the program lives, and is registered again", async () => {

@@ -48,6 +48,39 @@ describe("etcd-discovery ui", () => {
     expect(await run.ended).toMatchObject({ signal: "SIGINT", stderr: "" });
   });
 
+  test("serves its metrics, and the hosts of all services for Prometheus", async () => {
+    const discovery = new Discovery({ endpoints: [inject("etcd")], prefix: `${prefix}-sd` });
+    undo.push(() => discovery.close());
+    const host = {
+      privateHostname: "node-1",
+      ports: { http: 80, metrics: 9_100 },
+      metadata: { zone: "a" },
+      user: "user",
+      password: "very-secret",
+    };
+    await discovery.register("api", host).waitRegistration();
+    const args = ["--target-scheme", "metrics", "--target-label", "zone"];
+    const run = start(args, { env: { ETCD_PREFIX: `${prefix}-sd` } });
+    const [, url = ""] = await run.says(/^(http:\/\/127\.0\.0\.1:\d+\/)$/m);
+    const targets = await eventually(async () => {
+      const answer = await ask(`${url}http_sd`);
+      return answer.status === 200 && answer.body;
+    });
+    expect(JSON.parse(targets)).toEqual([
+      {
+        targets: ["node-1:9100"],
+        labels: expect.objectContaining({
+          __meta_etcd_discovery_service: "api",
+          __meta_etcd_discovery_metadata_zone: "a",
+        }) as object,
+      },
+    ]);
+    const { body } = await ask(`${url}metrics`);
+    expect(body).toMatch(/^etcd_discovery_rpcs_total\{/m);
+    expect(body).toMatch(/^etcd_discovery_http_sd_targets\{result="listed"\} 1$/m);
+    expect(body + targets).not.toContain("secret");
+  });
+
   test("says where it is as JSON, when asked to", async () => {
     const run = start(["--json"]);
     const [line = ""] = await run.says(/^\{.*\}$/m);

@@ -21,5 +21,17 @@ export function declareUi(root: Command, runs: Runs): void {
       "--token-file <file>",
       "its first line is the token to ask for (default: off loopback one that is printed); - is standard input",
     )
+    .option("--target-scheme <name>", "the port that /http_sd tells (default: http, else https)")
+    .option("--target-private", "/http_sd tells hosts by their private hostnames and ports")
+    .option(
+      "--target-label <name>",
+      "metadata that /http_sd makes a label; may be repeated",
+      (name: string, before: readonly string[]) => [...before, name],
+      [],
+    )
+    .addHelpText(
+      "after",
+      "\nPrometheus scrapes /metrics, and finds the hosts of all services by /http_sd.",
+    )
     .action(runs(() => import("./ui.ts")));
 }

@@ -12,14 +12,19 @@ interface UiOptions {
 
   /** `-`: standard input. */
   readonly tokenFile?: string;
+  readonly targetScheme?: string;
+  readonly targetPrivate?: boolean;
+  readonly targetLabel?: readonly string[];
 }
 
 /** Serves the dashboard until it is interrupted, through whatever befalls etcd. */
 export async function run(
   context: CommandContext,
   _args: readonly string[],
-  { port, host = "127.0.0.1", allowHost, tokenFile }: UiOptions,
+  options: UiOptions,
 ): Promise<undefined> {
+  const { port, host = "127.0.0.1", allowHost, tokenFile } = options;
+  const { targetLabel, targetPrivate, targetScheme } = options;
   context.refuseRest();
   const { discovery, output, signal } = context;
   if (port !== undefined && !/^\d{1,5}$/.test(port)) {
@@ -27,6 +32,14 @@ export async function run(
   }
   const token = tokenFile === undefined ? undefined : tokenFrom("--token-file", tokenFile);
   await using catalogue = new Catalogue(discovery);
+  // Loaded only here: prom-client takes its time.
+  const { httpSdHandler, metricsHandler } =
+    await import("../../../integrations/prometheus/index.ts");
+  using metrics = metricsHandler(discovery);
+  const { registry } = metrics;
+  await using targets = httpSdHandler(catalogue, {
+    ...{ registry, scheme: targetScheme, private: targetPrivate, labels: targetLabel },
+  });
   let signInUrl: string | undefined;
   await using dashboard: Dashboard = await startDashboard({
     catalogue,
@@ -35,6 +48,7 @@ export async function run(
     port: port === undefined ? undefined : Number(port),
     allowHosts: allowHost,
     token,
+    routes: { "/metrics": metrics, "/http_sd": targets },
     onSignInUrl(url) {
       // The first one is told below, once it is served.
       if (signInUrl !== undefined) {
