@@ -43,7 +43,9 @@ async function run(node, major, filters) {
   child.stdout.pipe(file, { end: false });
   child.stderr.pipe(file, { end: false });
   // With all that it has started, which would go on by itself.
-  const end = () => process.kill(-Number(child.pid), "SIGKILL");
+  const end = () => {
+    if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+  };
   process.on("exit", end);
   const [code] = await once(child, "close");
   process.off("exit", end);

@@ -52,6 +52,7 @@ export type {
   EtcdHealth,
   Health,
   HealthError,
+  HealthTotals,
   LeaseHealth,
   RegistrationHealth,
   ServiceHealth,

@@ -17,7 +17,9 @@ test("the HTTP server registers when it is well, is followed, and leaves without
 
   leaving?.kill("SIGTERM");
   await follower.said("~ 127.0.0.1 is about to leave");
-  // It is to get no new work, and does what it gets.
+  // It is to get no new work, and does what it gets, as not everybody may know yet.
+  const marked = (await stage.discovery.get("hello").all()).filter(({ draining }) => draining);
+  expect(marked).toHaveLength(1);
   expect(await textOf(url)).toBe(`hello from ${leaving?.pid}\n`);
   expect(await leaving?.exit).toMatchObject({ code: null, signal: "SIGTERM" });
   await follower.said("- 127.0.0.1 is down: unregistered");

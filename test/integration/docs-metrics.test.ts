@@ -26,7 +26,7 @@ afterAll(() => rm(folder, { recursive: true }));
 
 /** The blocks of the page in a language. */
 function blocks(language: string): string[] {
-  const found = page.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "gs"));
+  const found = page.matchAll(new RegExp(`\`\`\`${language}[^\n]*\n(.*?)\`\`\``, "gs"));
   return Array.from(found, ([, code = ""]) => code);
 }
 

@@ -29,13 +29,19 @@ const targets: MetricDefinition<TargetCounts> = {
 };
 
 /**
- * A handler that answers Prometheus' `http_sd` with the hosts of the services that a catalogue, or a
- * `Discovery`, follows, each a target of its own. While nothing is known yet it answers 503; from then on
- * the list known last, however long etcd is away. No label has a user or a password.
+ * A handler that answers Prometheus' `http_sd` with the hosts of services, each a target of its own. While
+ * nothing is known yet it answers 503; from then on the list known last, however long etcd is away. No label
+ * has a user or a password.
  *
- * Of a `Discovery` all services are followed from now on until `close()`, those given alone if there are
- * `services`; until then the process is kept alive. Throws `INVALID_ARGUMENT`.
+ * All services are followed from now on until `close()`, those given alone if there are `services`; until then
+ * the process is kept alive. Throws `INVALID_ARGUMENT`.
  */
+export function httpSdHandler(source: Discovery, options?: HttpSdOptions): HttpSdHandler;
+/** @internal Of services that a catalogue follows already; it is left open. */
+export function httpSdHandler(
+  source: Catalogue | Discovery,
+  options?: HttpSdOptions,
+): HttpSdHandler;
 export function httpSdHandler(
   source: Catalogue | Discovery,
   options?: HttpSdOptions,
