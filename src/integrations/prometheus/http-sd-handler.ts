@@ -33,15 +33,12 @@ const targets: MetricDefinition<TargetCounts> = {
  * nothing is known yet it answers 503; from then on the list known last, however long etcd is away. No label
  * has a user or a password.
  *
- * All services are followed from now on until `close()`, those given alone if there are `services`; until then
- * the process is kept alive. Throws `INVALID_ARGUMENT`.
+ * All services are followed from now on until `close()`, those given alone if there are `services`; until
+ * then the process is kept alive. Throws `INVALID_ARGUMENT`.
  */
-export function httpSdHandler(source: Discovery, options?: HttpSdOptions): HttpSdHandler;
-/** @internal Of services that a catalogue follows already; it is left open. */
-export function httpSdHandler(
-  source: Catalogue | Discovery,
-  options?: HttpSdOptions,
-): HttpSdHandler;
+export function httpSdHandler(discovery: Discovery, options?: HttpSdOptions): HttpSdHandler;
+/** @internal With a catalogue that is there already, which stays its owner's. */
+export function httpSdHandler(catalogue: Catalogue, options?: HttpSdOptions): HttpSdHandler;
 export function httpSdHandler(
   source: Catalogue | Discovery,
   options?: HttpSdOptions,
@@ -80,7 +77,7 @@ function open(
   const given = source as { readonly services?: unknown; readonly changes?: unknown } | null;
   if (given?.services instanceof Map) return knownServices(source as Catalogue, services);
   if (typeof given?.changes !== "function") {
-    refuse("source", `must be a Discovery or a Catalogue, not ${kindOf(source)}`);
+    refuse("discovery", `must be a Discovery, not ${kindOf(source)}`);
   }
   const discovery = source as Discovery;
   const catalogue = new Catalogue(discovery, { services });

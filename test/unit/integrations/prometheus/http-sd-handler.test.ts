@@ -47,7 +47,8 @@ function handler(
   options?: HttpSdOptions,
   source: Discovery | Catalogue = discovery,
 ): HttpSdHandler {
-  const made = httpSdHandler(source, options);
+  const made =
+    source instanceof Catalogue ? httpSdHandler(source, options) : httpSdHandler(source, options);
   undo.push(() => made.close());
   return made;
 }
@@ -286,9 +287,9 @@ describe("the handler", () => {
     expect(make).toThrow(new RegExp(`^${name}: `));
   });
 
-  it("refuses what is neither a discovery nor a catalogue", () => {
+  it("refuses what is no discovery", () => {
     for (const source of [undefined, null, {}, new Map()]) {
-      expect(() => httpSdHandler(source as never)).toThrow(/^source: must be a Discovery/);
+      expect(() => httpSdHandler(source as never)).toThrow(/^discovery: must be a Discovery/);
     }
   });
 });
