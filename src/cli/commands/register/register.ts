@@ -41,6 +41,8 @@ async function register(
   const news = new News(context.output, service, command);
   const logger = news.logger(context.options.logger);
   const discovery = new Discovery({ ...context.options, ttlSeconds, logger });
+  // Should anything fail from here on, no registration keeps the process; its lease ends the record.
+  context.endsAtOnce = true;
   let off = false;
   const course: Course = {
     options,
