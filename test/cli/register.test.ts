@@ -191,6 +191,26 @@ test("the service's password comes from standard input, or from a variable that 
   await fromInput.heard(({ ready }) => ready === true);
 });
 
+test("credentials that another host of the service changes are taken over, told of, and not shown", async () => {
+  const flags = ["rotated", "--hostname", "h", "--port", "http=1", "--public", "--user", "ann"];
+  await using run = runSidecar([...flags, "--", ...pythonService()], {
+    env: { ...env, SERVICE_PASSWORD: "old-secret" },
+  });
+  await run.says(/registered as/, "stderr");
+  const other = { hostname: "other", ports: { http: 1 }, public: true } as const;
+  const newer = { user: "ann", password: "new-secret" };
+  await using another = discovery.register("rotated", { ...other, ...newer });
+  await another.waitRegistration();
+  await run.says(/another host has given the service new credentials/, "stderr");
+  await eventually(async () => {
+    const hosts = await discovery.get("rotated").all();
+    return hosts.length === 2 && hosts.every(({ password }) => password === "new-secret");
+  });
+  run.kill("SIGTERM");
+  const { stderr, stdout } = await run.ended;
+  expect(stderr + stdout).not.toMatch(/-secret/);
+});
+
 describe("etcd's credentials", () => {
   // This etcd asks for none, and takes no offence at being given some.
   const credentials = { ETCDCTL_USER: "root:secret", ETCDCTL_KEY: "key.pem" };
