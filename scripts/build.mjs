@@ -28,6 +28,8 @@ const entries = [
   "integrations/grpc/index",
   "integrations/prometheus/index",
 ];
+/** What a program that was bundled cannot ask package.json for. */
+const define = { packageVersion: JSON.stringify(manifest.version) };
 const compiler = join(
   dirname(fileURLToPath(import.meta.resolve("typescript/package.json"))),
   "bin",
@@ -73,6 +75,7 @@ try {
   const bundle = await rolldown({
     input: Object.fromEntries(entries.map((entry) => [entry, join(root, "src", `${entry}.ts`)])),
     platform: "node",
+    transform: { define },
     external: [
       /^node:/,
       ...Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }).map(
@@ -93,7 +96,7 @@ try {
   const command = await rolldown({
     input: { main: join(root, "src/cli/main.ts") },
     platform: "node",
-    transform: { target: "node20" },
+    transform: { target: "node20", define },
     external: /^node:/,
   });
   await command.write({
