@@ -9,10 +9,12 @@ import {
   readdirSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
+import { licencesOf, packagesIn } from "./build/licences.mjs";
 import { buildPage } from "./build/page.mjs";
 
 const root = dirname(import.meta.dirname);
@@ -99,13 +101,15 @@ try {
     transform: { target: "node20", define },
     external: /^node:/,
   });
-  await command.write({
+  const { output } = await command.write({
     dir: join(fresh, "cli"),
     format: "esm",
     entryFileNames: "[name].js",
     chunkFileNames: "[name].js",
   });
   await command.close();
+  const licences = licencesOf(join(root, "node_modules"), packagesIn(output));
+  writeFileSync(join(fresh, "cli/LICENSES.txt"), licences);
   await buildPage({ root, compiler, folder: join(fresh, "dashboard") });
   for (const path of reachable(entries.map((entry) => `${entry}.d.ts`))) {
     mkdirSync(dirname(join(fresh, path)), { recursive: true });
