@@ -9,10 +9,12 @@ import {
   readdirSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
+import { licencesOf, packagesIn } from "./build/licences.mjs";
 import { buildPage } from "./build/page.mjs";
 
 const root = dirname(import.meta.dirname);
@@ -28,6 +30,8 @@ const entries = [
   "integrations/grpc/index",
   "integrations/prometheus/index",
 ];
+/** What a program that was bundled cannot ask package.json for. */
+const define = { packageVersion: JSON.stringify(manifest.version) };
 const compiler = join(
   dirname(fileURLToPath(import.meta.resolve("typescript/package.json"))),
   "bin",
@@ -73,6 +77,7 @@ try {
   const bundle = await rolldown({
     input: Object.fromEntries(entries.map((entry) => [entry, join(root, "src", `${entry}.ts`)])),
     platform: "node",
+    transform: { define },
     external: [
       /^node:/,
       ...Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }).map(
@@ -93,16 +98,18 @@ try {
   const command = await rolldown({
     input: { main: join(root, "src/cli/main.ts") },
     platform: "node",
-    transform: { target: "node20" },
+    transform: { target: "node20", define },
     external: /^node:/,
   });
-  await command.write({
+  const { output } = await command.write({
     dir: join(fresh, "cli"),
     format: "esm",
     entryFileNames: "[name].js",
     chunkFileNames: "[name].js",
   });
   await command.close();
+  const licences = licencesOf(join(root, "node_modules"), packagesIn(output));
+  writeFileSync(join(fresh, "cli/LICENSES.txt"), licences);
   await buildPage({ root, compiler, folder: join(fresh, "dashboard") });
   for (const path of reachable(entries.map((entry) => `${entry}.d.ts`))) {
     mkdirSync(dirname(join(fresh, path)), { recursive: true });

@@ -1,2 +1,5 @@
-/** The version of this package, as its package.json has it: which a program that was bundled cannot be asked for. */
-export const version = "0.1.0";
+/** Put in by `scripts/build.mjs`. */
+declare const packageVersion: string | undefined;
+
+/** The version of this package, as its package.json has it; of sources that were not built `development`. */
+export const version: string = typeof packageVersion === "string" ? packageVersion : "development";

@@ -1,11 +1,9 @@
 // The page of the dashboard: one script, one style sheet, one icon, and what their licences ask for.
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { rolldown } from "rolldown";
-
-/** What is bundled into the page, and so has to come with its licence. */
-const bundled = ["preact", "@preact/signals", "@preact/signals-core"];
+import { licencesOf, packagesIn } from "./licences.mjs";
 
 /**
  * Type-checks the page and builds it.
@@ -24,7 +22,7 @@ export async function buildPage({ root, compiler, folder }) {
     platform: "browser",
     tsconfig: join(source, "tsconfig.json"),
   });
-  await bundle.write({
+  const { output } = await bundle.write({
     file: join(folder, "page.js"),
     format: "esm",
     minify: true,
@@ -34,12 +32,6 @@ export async function buildPage({ root, compiler, folder }) {
   for (const name of ["index.html", "page.css", "favicon.svg"]) {
     cpSync(join(source, name), join(folder, name));
   }
-  const modules = join(root, "node_modules");
-  const licences = bundled.map((name) => licenceOf(modules, name)).join("\n");
+  const licences = licencesOf(join(root, "node_modules"), packagesIn(output));
   writeFileSync(join(folder, "LICENSES.txt"), licences);
-}
-
-function licenceOf(modules, name) {
-  const text = readFileSync(join(modules, name, "LICENSE"), "utf8");
-  return `${name}\n${"-".repeat(name.length)}\n\n${text}`;
 }

@@ -34,6 +34,8 @@ export function judge(entry: Entry, { logger, store }: KeeperContext): void {
     return;
   }
   logger.info(ordered ? "ordered to drain" : "ordered to drain no longer", { service, uuid });
+  // Seen once more, as by a reading after a write that had no answer, it would be taken for another one.
+  entry.stored = { revision, value };
   entry.order(ordered);
 }
 

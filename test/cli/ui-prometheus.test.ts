@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, inject, test } from "vitest";
 import { Discovery } from "../../src/index.ts";
@@ -49,6 +49,9 @@ test("etcd-discovery ui serves metrics that promtool finds no fault with, and th
   const { body, headers } = await ask(`${url}metrics`);
   expect(headers["content-type"]).toBe("text/plain; version=0.0.4; charset=utf-8");
   const now = series(body);
+  const manifest = await readFile(join(import.meta.dirname, "../../package.json"), "utf8");
+  const { version } = JSON.parse(manifest) as { version: string };
+  expect(now.get(`etcd_discovery_build_info{version="${version}"}`)).toBe(1);
   expect(now.get("etcd_discovery_etcd_reachable")).toBe(1);
   expect(now.get('etcd_discovery_mirror_hosts{service="api"}')).toBe(1);
   expect(now.get('etcd_discovery_http_sd_targets{result="listed"}')).toBe(1);

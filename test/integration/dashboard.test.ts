@@ -205,6 +205,16 @@ describe("a dashboard", () => {
     await expect(ask(origin)).rejects.toThrow("ECONNREFUSED");
   });
 
+  test("does not wait for an answer that never comes when it is closed", async () => {
+    let asked = false;
+    const routes = { "/stuck": () => void (asked = true) };
+    const { origin, dashboard } = await stage({ routes });
+    const answer = ask(`${origin}/stuck`).catch((error: unknown) => String(error));
+    await eventually(() => asked);
+    await dashboard.close();
+    expect(await answer).toMatch(/socket hang up|ECONNRESET/);
+  });
+
   test("does not share its port, and says so", async () => {
     const { catalogue, origin } = await stage();
     const port = Number(new URL(origin).port);

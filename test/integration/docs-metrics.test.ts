@@ -65,6 +65,21 @@ for (const path of ["metrics", "http_sd", "other"]) {
   ]);
 }, 60_000);
 
+test("what is built knows its version", async () => {
+  const file = join(folder, "version.mjs");
+  await writeFile(
+    file,
+    `import { Discovery } from "etcd-discovery";
+     import { discoveryMetrics } from "etcd-discovery/prometheus";
+     const { registry } = discoveryMetrics(new Discovery());
+     console.log(await registry.getSingleMetricAsString("etcd_discovery_build_info"));`,
+  );
+  const { stdout } = await promisify(execFile)(process.execPath, [file]);
+  const manifest = await readFile(join(root, "package.json"), "utf8");
+  const { version } = JSON.parse(manifest) as { version: string };
+  expect(stdout).toContain(`etcd_discovery_build_info{version="${version}"} 1\n`);
+});
+
 test("the page names every metric, label and method, and no other", async () => {
   await using discovery = new Discovery({ store: memoryStore() });
   using metrics = discoveryMetrics(discovery);

@@ -64,7 +64,6 @@ export class LivePool implements AsyncDisposable {
   #forgetSignal: (() => void) | undefined;
   #cancelPatience: CancelTimer | undefined;
   #closing: Promise<void> | undefined;
-  #picks = 0;
 
   /** @internal */
   constructor(service: string, settings: LiveSettings, context: LiveContext) {
@@ -149,9 +148,7 @@ export class LivePool implements AsyncDisposable {
   pick(options?: PickOptions | undefined): Host {
     const excluded = options === undefined ? undefined : checkPick(options);
     if (!this.#certain) this.#assertPickable();
-    const host = this.#selection.host(options?.key, excluded) ?? this.#throwNobody();
-    this.#picks += 1;
-    return host;
+    return this.#selection.host(options?.key, excluded) ?? this.#throwNobody();
   }
 
   /**
@@ -199,7 +196,7 @@ export class LivePool implements AsyncDisposable {
 
   /** @internal How many hosts were picked. */
   get picks(): number {
-    return this.#picks;
+    return this.#selection.picks;
   }
 
   /** @internal How often a host was ejected. */
@@ -256,9 +253,7 @@ export class LivePool implements AsyncDisposable {
 
   #useOf(key: string | undefined, excluded: ReadonlySet<string> | undefined): HostUse {
     if (!this.#certain) this.#assertPickable();
-    const member = this.#selection.member(key, excluded) ?? this.#throwNobody();
-    this.#picks += 1;
-    return this.#useOfMember(member);
+    return this.#useOfMember(this.#selection.member(key, excluded) ?? this.#throwNobody());
   }
 
   #useOfMember(member: Member): HostUse {

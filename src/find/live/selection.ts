@@ -18,6 +18,8 @@ export class Selection {
   readonly #picker: Picker;
   #candidates: readonly Member[] = [];
 
+  #picks = 0;
+
   /** The hosts of the candidates, so that a pick has one place less to look at. */
   #hosts: readonly Host[] = Object.freeze([]);
 
@@ -29,6 +31,11 @@ export class Selection {
   /** What picks are made from. A frozen array, the same one until it is different. */
   get hosts(): readonly Host[] {
     return this.#hosts;
+  }
+
+  /** How many were picked. */
+  get picks(): number {
+    return this.#picks;
   }
 
   /** Chooses the candidates anew, after something has changed. */
@@ -48,13 +55,19 @@ export class Selection {
   /** Undefined if there is nobody who is not excluded. The selection must be fresh. */
   host(key: string | undefined, excluded: ReadonlySet<string> | undefined): Host | undefined {
     if (this.#hosts.length === 0) return undefined;
-    return this.#hosts[this.#picker.pick(key, excluded)] ?? this.#substitute(excluded)?.host;
+    const host = this.#hosts[this.#picker.pick(key, excluded)];
+    if (host === undefined) return this.#substitute(excluded)?.host;
+    this.#picks += 1;
+    return host;
   }
 
   /** As {@link host}. */
   member(key: string | undefined, excluded: ReadonlySet<string> | undefined): Member | undefined {
     if (this.#hosts.length === 0) return undefined;
-    return this.#candidates[this.#picker.pick(key, excluded)] ?? this.#substitute(excluded);
+    const member = this.#candidates[this.#picker.pick(key, excluded)];
+    if (member === undefined) return this.#substitute(excluded);
+    this.#picks += 1;
+    return member;
   }
 
   /** Somebody from the next best group, when all candidates are excluded. */
@@ -63,7 +76,9 @@ export class Selection {
     for (const group of groupsOf(members.living, members.suspects, rules)) {
       const free = group.filter(({ host }) => excluded?.has(host.uuid) !== true);
       const member = free[Math.floor(random() * free.length)];
-      if (member !== undefined) return member;
+      if (member === undefined) continue;
+      this.#picks += 1;
+      return member;
     }
     return undefined;
   }
