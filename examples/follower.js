@@ -10,6 +10,6 @@ discovery.closeOn("SIGTERM", "SIGINT");
 for await (const { type, host, reason } of discovery.subscribe(service, { existing: true })) {
   const name = host.privateHostname;
   if (type === "down") console.log(`- ${name} is down: ${reason}`);
-  else if (type === "up") console.log(`+ ${name} is up`, host.privatePorts);
+  else if (type === "up") console.log(`+ ${name} is up`, { ...host.privatePorts });
   else console.log(`~ ${name} ${host.draining ? "is about to leave" : "has changed"}`);
 }
