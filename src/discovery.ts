@@ -175,7 +175,7 @@ export class Discovery implements AsyncDisposable {
   /** Closes the discovery on one of these signals, and then lets the process end by that signal. Returns its undo. */
   closeOn(...signals: NodeJS.Signals[]): () => void {
     if (signals.length === 0) refuse("signals", 'name at least one, such as "SIGTERM"');
-    const undo = closeOn(this, signals);
+    const undo = closeOn({ close: () => this.#closeBySignal() }, signals);
     this.#undoCloseOn.add(undo);
     return undo;
   }
@@ -186,7 +186,18 @@ export class Discovery implements AsyncDisposable {
    * rejects.
    */
   close(): Promise<void> {
-    this.#closed ??= this.#keepAlive.during(this.#close());
+    this.#closed ??= this.#keepAlive.during(this.#close().then((letGo) => letGo()));
+    return this.#closed;
+  }
+
+  /**
+   * As {@link close}; but whoever waits for a registration is told when the signal has been raised
+   * again: nobody handles that, and it would end the process before the hosts are off etcd.
+   */
+  #closeBySignal(): Promise<void> {
+    this.#closed ??= this.#keepAlive.during(
+      this.#close(true).then((letGo) => void setImmediate(letGo)),
+    );
     return this.#closed;
   }
 
@@ -199,11 +210,13 @@ export class Discovery implements AsyncDisposable {
     return this.close();
   }
 
-  async #close(): Promise<void> {
+  /** Returns what tells those who wait for a registration; done already unless `quietly`. */
+  async #close(quietly = false): Promise<() => void> {
     for (const undo of this.#undoCloseOn) undo();
     this.#mirrors.close();
-    await Promise.all([this.#registrar.close(), this.#mirrors.ended()]);
+    const [letGo] = await Promise.all([this.#registrar.close(quietly), this.#mirrors.ended()]);
     if (!("store" in this.#options.place)) await this.#store.close();
+    return letGo;
   }
 
   #assertOpen(): void {

@@ -245,9 +245,15 @@ export class Entry {
     this.#writers.reject(error);
   }
 
-  end(): void {
+  /** @param quietly whoever waits is told only by {@link letGo} */
+  end(quietly = false): void {
     this.ending = true;
     this.become("closed");
+    if (!quietly) this.letGo();
+  }
+
+  /** It has ended: nobody is to wait for anything of it any longer. */
+  letGo(): void {
     if (this.#waiters.size + this.#writers.size === 0) return;
     const error = closed(this.service, this.#registered ? undefined : this.#lastError);
     this.#waiters.reject(error);

@@ -18,7 +18,7 @@ export class Registrar {
   readonly #keepers = new Map<string, ServiceKeeper>();
 
   /** Those that are not off the store yet, and what takes them off. */
-  readonly #entries = new Map<Entry, () => Promise<void>>();
+  readonly #entries = new Map<Entry, (quietly?: boolean) => Promise<void>>();
 
   constructor(context: RegisterContext) {
     const { store, ttlSeconds, timeoutMs, logger, report } = context;
@@ -98,9 +98,9 @@ export class Registrar {
     const gate = check && new HealthGate(check, entry, this.#gateContext(entry, keeper));
     const release = hold();
     let ended: Promise<void> | undefined;
-    const end = () => {
+    const end = (quietly = false) => {
       gate?.close();
-      return (ended ??= this.#end(entry, keeper).then(() => {
+      return (ended ??= this.#end(entry, keeper, quietly).then(() => {
         forget?.();
         this.#entries.delete(entry);
         if (this.#entries.size === 0) this.#holder.release();
@@ -112,24 +112,32 @@ export class Registrar {
     gate?.open();
     const forget = signal && onAbort(signal, () => void end());
     if (signal?.aborted) void end();
-    return new Registration(entry, keeper, this.#context, end);
+    return new Registration(entry, keeper, this.#context, () => end());
   }
 
-  /** Ends all registrations: together, so that it takes few trips however many they are. */
-  async close(): Promise<void> {
+  /**
+   * Ends all registrations: together, so that it takes few trips however many they are.
+   *
+   * @param quietly whoever waits for one is told only by what is returned
+   */
+  async close(quietly = false): Promise<() => void> {
     const { store, timeoutMs } = this.#context;
     const deadline = store.clock.now() + timeoutMs;
-    await Promise.all([...this.#entries.values()].map((end) => end()));
+    const entries = [...this.#entries.keys()];
+    await Promise.all([...this.#entries.values()].map((end) => end(quietly)));
     for (const keeper of this.#keepers.values()) keeper.close();
     this.#context.guard.close();
     // The last attempt, should all others have used up the time.
     await this.#holder.close(Math.max(deadline - store.clock.now(), 100));
+    return () => {
+      for (const entry of entries) entry.letGo();
+    };
   }
 
   /** Takes an entry off the store, or leaves that to the session when the store is out of reach. */
-  async #end(entry: Entry, keeper: ServiceKeeper): Promise<void> {
+  async #end(entry: Entry, keeper: ServiceKeeper, quietly: boolean): Promise<void> {
     const { store, timeoutMs } = this.#context;
-    entry.end();
+    entry.end(quietly);
     keeper.end();
     await settledWithin(store.clock, timeoutMs, entry.gone);
   }

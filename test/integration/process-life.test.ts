@@ -250,6 +250,23 @@ describe.concurrent("a process that is told to end", () => {
     },
   );
 
+  test("while it waits for a registration takes the others off etcd, and ends by the signal", async () => {
+    const service = "told-while-waiting";
+    const child = await run(`
+      const discovery = new Discovery();
+      discovery.closeOn("SIGTERM");
+      await discovery.register("${service}", ${host}).waitRegistration();
+      const unwell = discovery.register("unwell", ${host}, { check: () => false });
+      say("registered");
+      await unwell.waitRegistration();
+      say("well");
+    `);
+    await child.heard((said) => said === "registered");
+    child.kill("SIGTERM");
+    expect(await ended(child)).toEqual({ code: null, signal: "SIGTERM", stderr: "" });
+    expect((await raw.list(`${prefix}/services/${service}/`)).size).toBe(0);
+  });
+
   test("ends by the signal also when etcd hangs, after the timeout", async () => {
     await using etcd = await startEtcd();
     const child = await run(
