@@ -60,7 +60,11 @@ export class CommandContext {
       logger: {
         debug: tell("debug"),
         info: tell("info"),
-        warn: (message) => output.warn(message),
+        warn: (message, { service, error } = {}) => {
+          const subject = typeof service === "string" ? `${service}: ` : "";
+          const why = typeof error === "string" ? `: ${error}` : "";
+          output.warn(`${subject}${message}${why}`);
+        },
         error: tell("error"),
       },
     };

@@ -66,7 +66,9 @@ class Contact {
     if (source === "live") {
       if (this.#told === "away") output.note(`${clockTime()} etcd is back`);
       else if (this.#told === undefined) {
-        output.note(`${clockTime()} following ${services.size} services in ${where}`);
+        output.note(
+          `${clockTime()} following ${services.size === 1 ? "1 service" : `${services.size} services`} in ${where}`,
+        );
       }
       this.#told = "live";
       return;

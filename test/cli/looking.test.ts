@@ -135,7 +135,7 @@ describe("get", () => {
     const { uuid } = await it.register("api", publicHost);
     const run = it.start("get api --watch --shard s-1");
     await run.says(/"up"/);
-    await run.says(/following 1 services/, "stderr");
+    await run.says(/following 1 service /, "stderr");
     await it.register("api", { ...publicHost, shard: "s-2" });
     const other = await it.register("api", publicHost);
     await run.says(new RegExp(`"up".*${other.uuid}`));
@@ -173,7 +173,7 @@ describe("watch", () => {
     const it = fleet();
     await it.register("api", publicHost);
     const run = it.start("watch");
-    await run.says(/following 1 services/, "stderr");
+    await run.says(/following 1 service /, "stderr");
     const db = await it.register("db", privateHost);
     await run.says(/"type":"up","service":"db"/);
     await db.update({ weight: 3 });

@@ -63,9 +63,9 @@ export function passes(host: WireHost, filter: HostFilter, words: readonly strin
   return words.every((word) => text.includes(word));
 }
 
-/** What people call a host. */
+/** What people call a host: all public hosts of a service may have one public hostname. */
 export function nameOf(host: WireHost): string {
-  return host.hostname ?? host.privateHostname ?? host.uuid;
+  return host.privateHostname ?? host.hostname ?? host.uuid;
 }
 
 function stateWord(host: WireHost): string {

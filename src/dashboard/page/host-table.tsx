@@ -71,7 +71,7 @@ function cells(host: WireHost): readonly ComponentChildren[] {
   return [
     <>
       <PlaceLink to={{ host: host.key }} inRow>
-        <Text of={host.privateHostname ?? nameOf(host)} />
+        <Text of={nameOf(host)} />
       </PlaceLink>
       <span class="sub">
         <Mark health={health} /> · <Text of={inside || outside} />

@@ -72,7 +72,7 @@ function orderOf(host: WireHost): string {
   if (order === undefined) {
     const rank = rankOf(hostHealth(host).level);
     // On hosts behind one public name it is the private one that tells them apart.
-    const name = host.privateHostname ?? nameOf(host);
+    const name = nameOf(host);
     order = [rank, host.service, name, host.key].join("\0");
     orders.set(host, order);
   }

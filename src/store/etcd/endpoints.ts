@@ -159,10 +159,13 @@ export class Endpoints<C extends EndpointChannel> {
    */
   leave(endpoint: Endpoint<C>, failures: number, error: Error): void {
     if (endpoint.failures !== failures || this.#closing.signal.aborted) return;
+    // As long as it fails in the same way that is no news.
+    const isNews = endpoint.failure?.message !== error.message;
     endpoint.failed(error);
     if (this.#all[this.#index] === endpoint) this.#index = (this.#index + 1) % this.#all.length;
     this.#checkReachable();
-    this.#logger.debug("left an etcd endpoint", {
+    if (!isNews) return;
+    this.#logger.debug("an etcd endpoint cannot be used for now", {
       endpoint: endpoint.address,
       error: error.message,
     });
