@@ -1,11 +1,15 @@
 import { defineConfig, mergeConfig, type ViteUserConfig } from "vitest/config";
 import base from "./vitest.config.ts";
 
-/** Every fault test, those that take long too. */
+/** Every fault test, and all others that take long, too. */
 const config: ViteUserConfig = mergeConfig(
   base,
   defineConfig({ test: { testTimeout: 300_000, hookTimeout: 120_000 } }),
 );
-config.test = { ...config.test, include: ["test/fault/**/*.test.ts"], exclude: [] };
+config.test = {
+  ...config.test,
+  include: ["test/fault/**/*.test.ts", "test/**/*.slow.test.ts"],
+  exclude: [],
+};
 
 export default config;
