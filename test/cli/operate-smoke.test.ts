@@ -39,3 +39,16 @@ test("deregister deletes a record that nobody keeps, and says that one that is k
   expect(kept.code).toBe(1);
   expect(kept.stdout + kept.stderr).toMatch(/drain/);
 });
+
+test("drain orders a host to take no new work, and undrain takes that back", async () => {
+  await using discovery = new Discovery({ endpoints: [inject("etcd")], prefix });
+  const registration = discovery.register("draining", { ...host, password: "old-secret" });
+  await registration.waitRegistration();
+  const drained = await run("drain", "draining", registration.uuid);
+  expect(drained).toMatchObject({ code: 0 });
+  expect(drained.stdout + drained.stderr).toMatch(/undrain/);
+  expect(registration.state).toBe("draining");
+  expect((await run("undrain", "draining", registration.uuid)).code).toBe(0);
+  expect(registration.state).toBe("registered");
+  expect((await run("drain", "draining", "nobody")).code).toBe(3);
+});
