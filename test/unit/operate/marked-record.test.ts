@@ -17,6 +17,14 @@ test("a record is changed in nothing but the mark, byte for byte", () => {
   expect(marked(draining, false)).toBe(plain);
 });
 
+test("numbers that JavaScript does not have stay what they are", () => {
+  const foreign = '{"name":"a.dev","ports":{"http":"80"},"id":12345678901234567890,"x":1.0}';
+  const ordered = foreign.replace(/}$/, ',"draining":true}');
+  expect(marked(foreign, true)).toBe(ordered);
+  expect(marked(`${foreign.slice(0, -1)} }\n`, true)).toBe(ordered);
+  expect(marked(ordered, false)).toBe(foreign);
+});
+
 test("what other programs write that this one does not know stays in it", () => {
   const foreign = '{ "Name": "a.dev", "later": { "x": [1, "<"] }, "DRAINING": false, "ports": {} }';
   const kept = '"Name":"a.dev","later":{"x":[1,"\\u003c"]},"ports":{}';
