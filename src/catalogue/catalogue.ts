@@ -143,7 +143,10 @@ export class Catalogue implements AsyncDisposable {
   /** Returns whether there is an answer that will not change by asking again soon. */
   async #list(signal: AbortSignal): Promise<boolean> {
     try {
-      this.#take(await this.#discovery.services({ signal }));
+      const names = await this.#discovery.services({ signal });
+      // Whoever was closed meanwhile would follow for ever what is new among them.
+      if (signal.aborted) return true;
+      this.#take(names);
       this.#listError = undefined;
       return true;
     } catch (error) {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { DiscoveryOptions } from "../discovery-options.ts";
 import { environmentOptions } from "../environment.ts";
+import { heedingSignals } from "./interruption.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** The flags that say how etcd is reached. Each takes the place of a variable. */
@@ -91,7 +92,7 @@ export function milliseconds(flag: string, text: string): number {
 
 function readFlagFile(flag: string, source: string | number): Buffer {
   try {
-    return readFileSync(source);
+    return source === 0 ? heedingSignals(() => readFileSync(0)) : readFileSync(source);
   } catch (error) {
     const { code = String(error) } = error as NodeJS.ErrnoException;
     const name = source === 0 ? "standard input" : `"${source}"`;

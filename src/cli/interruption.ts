@@ -1,6 +1,22 @@
 /** The signals by which people and supervisors end a command. */
 const ending = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
+/**
+ * Does what keeps this process from its event loop for as long as others please, such as reading what
+ * somebody types. No listener would be called meanwhile, so that signals do what they do to any process.
+ */
+export function heedingSignals<T>(work: () => T): T {
+  const taken = ending.map((signal) => [signal, process.rawListeners(signal)] as const);
+  for (const [signal] of taken) process.removeAllListeners(signal);
+  try {
+    return work();
+  } finally {
+    for (const [signal, listeners] of taken) {
+      for (const listener of listeners) process.on(signal, listener as SignalListener);
+    }
+  }
+}
+
 /** Called with each signal that comes. */
 export type SignalListener = (signal: NodeJS.Signals) => void;
 

@@ -1,6 +1,6 @@
 import { type Paint, painter } from "./colour.ts";
 import { tableLines } from "./table.ts";
-import { terminalText } from "./terminal-text.ts";
+import { terminalJson, terminalText } from "./terminal-text.ts";
 
 export interface OutputFlags {
   /** JSON lines instead of tables; undefined: unless standard output is a terminal. */
@@ -42,7 +42,7 @@ export class Output {
   /** Rows as a table, or each as one JSON object. `value` says what of a row that is. */
   rows<T>(columns: Columns<T>, rows: readonly T[], value: (row: T) => object): void {
     if (this.json) {
-      for (const row of rows) this.line(JSON.stringify(value(row)));
+      for (const row of rows) this.line(terminalJson(value(row)));
       return;
     }
     const cells = rows.map((row) => columns.map(([, cell]) => cell(row)));
@@ -56,12 +56,12 @@ export class Output {
 
   /** One object: as JSON, or by its text for people, which must be safe for a terminal. */
   item(value: object, text: () => string): void {
-    this.line(this.json ? JSON.stringify(value) : text());
+    this.line(this.json ? terminalJson(value) : text());
   }
 
   /** A text that is used as it is, as by a shell: JSON only if that was asked for. */
   text(text: string, value: object): void {
-    this.line(this.#wantsJson ? JSON.stringify(value) : text);
+    this.line(this.#wantsJson ? terminalJson(value) : text);
   }
 
   /** A line of data, as it is. */
@@ -76,7 +76,7 @@ export class Output {
 
   /** News of a command that runs for long, on standard error: a line for people, or JSON if that was asked for. */
   news(value: object, text: string): void {
-    this.#stderr.write(`${this.#wantsJson ? JSON.stringify(value) : terminalText(text)}\n`);
+    this.#stderr.write(`${this.#wantsJson ? terminalJson(value) : terminalText(text)}\n`);
   }
 
   warn(text: string): void {

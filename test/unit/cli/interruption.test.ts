@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Interruption } from "../../../src/cli/interruption.ts";
+import { heedingSignals, Interruption } from "../../../src/cli/interruption.ts";
 
 const come = (signal: NodeJS.Signals): void => void process.emit(signal, signal);
 
@@ -34,4 +34,23 @@ test("one that came before is told when they are handed over, and ends nothing b
   } finally {
     interruption.release();
   }
+});
+
+test("while the event loop is held up nobody listens for signals, which then end the process", () => {
+  const interruption = new Interruption();
+  try {
+    const listeners = process.listenerCount("SIGINT");
+    expect(heedingSignals(() => process.listenerCount("SIGINT"))).toBe(0);
+    expect(() =>
+      heedingSignals(() => {
+        throw new Error("EAGAIN");
+      }),
+    ).toThrow("EAGAIN");
+    expect(process.listenerCount("SIGINT")).toBe(listeners);
+    come("SIGTERM");
+    expect(interruption.received).toBe("SIGTERM");
+  } finally {
+    interruption.release();
+  }
+  expect(process.listenerCount("SIGINT")).toBe(0);
 });

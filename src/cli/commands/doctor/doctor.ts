@@ -7,7 +7,7 @@ import { assertServiceName } from "../../../model/keys.ts";
 import type { CommandContext } from "../../command-context.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import type { Output } from "../../output.ts";
-import { terminalText } from "../../terminal-text.ts";
+import { terminalJson, terminalText } from "../../terminal-text.ts";
 
 interface DoctorOptions {
   readonly readOnly?: boolean;
@@ -61,7 +61,7 @@ export async function run(
 
 function tell(output: Output, { findings, title }: Section): void {
   if (output.json) {
-    for (const finding of findings) output.line(JSON.stringify(jsonOf(title, finding)));
+    for (const finding of findings) output.line(terminalJson(jsonOf(title, finding)));
     return;
   }
   output.line(output.paint("bold", title));

@@ -23,7 +23,7 @@ export async function run(
   const names = await discovery.services({ alive, signal });
   await using catalogue = new Catalogue(discovery, { services: names });
   const timeoutMs = context.options.timeoutMs ?? 5_000;
-  const late = AbortSignal.timeout(timeoutMs);
+  const late = AbortSignal.timeout(Math.ceil(timeoutMs));
   await catalogue.waitReady({ signal: AbortSignal.any([signal, late]) }).catch((error: unknown) => {
     if (!late.aborted || signal.aborted) throw error;
     const what = `the hosts of ${names.length} services were not read within ${timeoutMs} ms`;
