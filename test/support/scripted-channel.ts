@@ -22,6 +22,9 @@ export interface ScriptedStream {
   /** Whether the client has cancelled it. */
   cancelled: boolean;
 
+  /** Tells the client that the connection it has waited for is there. */
+  open(): void;
+
   /** Sends a message, given as what it is made from. */
   send(message: object): void;
 
@@ -62,6 +65,9 @@ export class ScriptedChannel implements Channel {
       method: nameOf(method),
       requests: [],
       cancelled: false,
+      open: () => {
+        if (this.#open.has(end)) observer.opened?.();
+      },
       send: (message) => {
         if (!this.#open.has(end)) return;
         observer.message(complete(method, message));

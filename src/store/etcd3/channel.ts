@@ -77,6 +77,9 @@ export interface DuplexOptions {
 }
 
 export interface DuplexObserver<O> {
+  /** There is a connection, which had to be waited for; what was sent goes out now. */
+  opened?(): void;
+
   message(message: O): void;
 
   /** The stream is over, for whatever reason but our own `cancel()`; called once, and nothing after it. An orderly end by the server that was not asked for is `UNAVAILABLE`. */

@@ -60,8 +60,10 @@ export class DuplexCall<I, O> implements Duplex<I> {
     const waiter: Waiter = (failure) => {
       this.#waiting?.cancelTimer();
       this.#waiting = undefined;
-      if (failure === undefined) this.#open();
-      else this.#endedLater(failure);
+      if (failure === undefined) {
+        this.#open();
+        if (this.#stream !== undefined) this.#observer.opened?.();
+      } else this.#endedLater(failure);
     };
     const timedOut = () => {
       if (this.#waiting?.waiter !== waiter) return;

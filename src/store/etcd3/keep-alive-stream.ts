@@ -87,6 +87,10 @@ export class KeepAliveStream {
   #ask(stream: OpenStream): void {
     this.#sentAt = this.#client.clock.now();
     stream.duplex.send({ ID: this.#lease });
+    this.#awaitAnswer(stream);
+  }
+
+  #awaitAnswer(stream: OpenStream): void {
     this.#cancelTimer?.();
     this.#cancelTimer = overdue(
       this.#client.clock,
@@ -139,6 +143,10 @@ export class KeepAliveStream {
       methods.leaseKeepAlive,
       { connectTimeoutMs: this.#intervalMs, metadata },
       {
+        // Far away, connecting takes several times as long as an answer: it has a time of its own.
+        opened: () => {
+          if (this.#stream === stream && this.#sentAt !== undefined) this.#awaitAnswer(stream);
+        },
         message: (message) => {
           if (this.#stream === stream) this.#answered(stream, message);
         },

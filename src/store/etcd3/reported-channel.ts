@@ -38,6 +38,7 @@ export function reportedChannel(channel: Channel, options: ReportedChannelOption
       // Whether anybody wants to know it is seen when it ends, which may be days from now.
       const end = begin(method, true);
       return channel.duplex(method, duplexOptions, {
+        opened: () => observer.opened?.(),
         message: (message) => observer.message(message),
         ended: (error) => {
           end(codeOf(error));

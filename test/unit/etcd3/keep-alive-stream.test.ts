@@ -97,6 +97,24 @@ test("without an answer within a sixth it asks the next endpoint for the same le
   expect(session.ended.aborted).toBe(false);
 });
 
+test("an answer is waited for from when there is a connection, which far away takes its time, too", async () => {
+  const session = await open();
+  await clock.advance(1_900);
+  const [stream] = streams();
+  stream?.open();
+  await clock.advance(900);
+  expect(streams()).toHaveLength(1);
+  answer(stream);
+  expect(session.remainingMs).toBe(4_200);
+  expect(stream?.requests).toHaveLength(2);
+  answer(stream);
+  await clock.advance(1_000);
+  stream?.open();
+  await clock.advance(1_000);
+  expect(stream?.cancelled).toBe(true);
+  expect(streams()).toHaveLength(2);
+});
+
 test("a session that was long in coming has its full time, from when it was granted", async () => {
   for (const channel of channels) {
     const { answer: grantIt } = channel;
