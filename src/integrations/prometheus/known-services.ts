@@ -22,7 +22,11 @@ export function knownServices(
     const services = told();
     // It is ready, too, when etcd has refused to tell: then there is nothing, and a reason.
     if (services.length === 0) return catalogue.freshness.lastError === undefined;
-    return services.some(({ freshness }) => freshness !== undefined);
+    // All of them, as Prometheus drops what an answer leaves out: after a refusal they come one by one.
+    const open = services.some(
+      ({ freshness, lastError }) => freshness === undefined && lastError === undefined,
+    );
+    return !open && services.some(({ freshness }) => freshness !== undefined);
   };
   return {
     hosts() {

@@ -244,6 +244,28 @@ describe("while etcd is away", () => {
     await eventually(() => expect(named.ready).toBe(true));
     expect((await ask(handler({}, named))).status).toBe(503);
   });
+
+  it("after a refusal there is a list when all services were read, not the first of them", async () => {
+    await register("api", publicHost);
+    await register("web", { privateHostname: "web.dev", ports: { http: 80 } });
+    const { services: list, read } = faulty.store;
+    faulty.store.services = () => Promise.reject(new DiscoveryError("PERMISSION_DENIED", "no role"));
+    const catalogue = new Catalogue(discovery);
+    undo.push(() => catalogue.close());
+    await eventually(() => expect(catalogue.ready).toBe(true));
+    let go = (): void => {};
+    const held = new Promise<void>((resolve) => (go = resolve));
+    faulty.store.read = async (service, ...rest) => {
+      if (service === "api") await held;
+      return read(service, ...rest);
+    };
+    faulty.store.services = list;
+    const made = handler({}, catalogue);
+    await eventually(() => expect(catalogue.services.get("web")?.hosts.length).toBe(1));
+    expect((await ask(made)).status).toBe(503);
+    go();
+    expect(await targets(made)).toEqual(["web.dev:80", "x.dev:80"]);
+  });
 });
 
 describe("the handler", () => {
