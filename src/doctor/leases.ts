@@ -2,7 +2,7 @@ import type { LeaseFacts, LeaseLook, SeenHost } from "./facts.ts";
 
 /**
  * A lease with less than this part of its time left is in doubt. Whoever keeps it renews it every third of
- * its time, so that two thirds are left at least: below a quarter two renewals in a row are missing.
+ * its time at the latest, so that two thirds are left at least: below a quarter two renewals in a row are missing.
  */
 const doubtBelow = 1 / 4;
 

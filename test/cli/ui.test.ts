@@ -121,6 +121,7 @@ describe("etcd-discovery ui", () => {
   test("answers to further names", async () => {
     const run = start(["--allow-host", "a.example", "--allow-host", "b.example:8443"]);
     const [, url = ""] = await run.says(/^(http:\S+)$/m);
+    await run.says(/it asks for no token/, "stderr");
     for (const Host of ["a.example", "b.example:8443"]) {
       expect((await ask(url, { headers: { Host } })).status).toBe(200);
     }
