@@ -1,6 +1,6 @@
 /** Names of metadata whose values are nobody's business. */
 const secretNames =
-  /pass(word|wd|phrase)?$|secret|token|api[-_.]?key|private[-_.]?key|credential|auth$/i;
+  /pass(word|wd|phrase)|pass$|pwd|secret|token|(api|access|private|signing|encryption)[-_.]?key|credential|authorization|auth$/i;
 
 /** What signs in in front of the `@` of a url. */
 const userInfo = /(?<=\/\/)[^/?#\s@]*(?:@[^/?#\s@]*)*@/g;

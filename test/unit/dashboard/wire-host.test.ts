@@ -61,6 +61,9 @@ describe("what goes to the page", () => {
   test("leaves other metadata as it is", () => {
     expect(withoutSecrets("url", "http://host:80/a@b", "pw")).toBe("http://host:80/a@b");
     expect(withoutSecrets("zone", "passage", "pass")).toBe("passage");
+    for (const name of ["Authorization", "db_password_main", "DB_PWD", "aws.access-key"]) {
+      expect(withoutSecrets(name, "Basic dXNlcjpwdw==", "")).toBe(hidden);
+    }
     expect(withoutSecrets("author", "a@b", "")).toBe("a@b");
   });
 
