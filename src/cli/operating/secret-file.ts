@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { open, realpath, rename, rm, stat } from "node:fs/promises";
+import { open, readFile, realpath, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { quote } from "../../model/refuse.ts";
 import { UsageError } from "../usage-error.ts";
@@ -14,6 +14,9 @@ export class SecretFile {
   readonly #staging: string;
   readonly #replaces: boolean;
   #accepted = false;
+
+  /** What was in the file before. */
+  #before: Buffer | undefined;
 
   private constructor(path: string, replaces: boolean) {
     this.path = path;
@@ -41,14 +44,7 @@ export class SecretFile {
   /** Puts the secret on the disk; again, in the place of what was written before. Throws a `UsageError` if it cannot. */
   async write(secret: string): Promise<void> {
     try {
-      await rm(this.#staging, { force: true });
-      const file = await open(this.#staging, "wx", 0o600);
-      try {
-        await file.writeFile(secret);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
+      await this.#stage(secret);
       if (!this.#replaces) await rename(this.#staging, this.path);
     } catch (error) {
       await rm(this.#staging, { force: true }).catch(() => {});
@@ -58,13 +54,36 @@ export class SecretFile {
 
   /** The secret is in force: the file has it from now on. */
   async accept(): Promise<void> {
-    if (this.#replaces) await rename(this.#staging, this.path);
+    if (this.#replaces) {
+      this.#before = await readFile(this.path).catch(() => undefined);
+      await rename(this.#staging, this.path);
+    }
     this.#accepted = true;
   }
 
   /** The secret is worth nothing: what was there before is there, or nothing. Never rejects. */
   async discard(): Promise<void> {
-    await rm(this.place, { force: true }).catch(() => {});
+    try {
+      if (this.#before === undefined) {
+        await rm(this.place, { force: true });
+      } else {
+        await this.#stage(this.#before);
+        await rename(this.#staging, this.path);
+      }
+    } catch {
+      // It is worth nothing where it lies, too.
+    }
+  }
+
+  async #stage(secret: string | Buffer): Promise<void> {
+    await rm(this.#staging, { force: true });
+    const file = await open(this.#staging, "wx", 0o600);
+    try {
+      await file.writeFile(secret);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
   }
 }
 

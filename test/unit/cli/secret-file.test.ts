@@ -59,6 +59,15 @@ test("what was to be replaced stays if the new secret is worth nothing", async (
   expect([await content(), await files()]).toEqual(["old", ["secret"]]);
 });
 
+test("what was replaced is back if the new secret turns out to be worth nothing", async () => {
+  await writeFile(path, "old");
+  const file = await SecretFile.claim(path, true);
+  await file.write("new");
+  await file.accept();
+  await file.discard();
+  expect([await content(), await mode(), await files()]).toEqual(["old", "600", ["secret"]]);
+});
+
 test("where a link leads the file is replaced, and the link stays", async () => {
   await writeFile(join(folder.path, "target"), "old");
   await symlink("target", path);
