@@ -1,6 +1,7 @@
 import { type Paint, painter } from "./colour.ts";
 import { tableLines } from "./table.ts";
 import { terminalJson, terminalText } from "./terminal-text.ts";
+import { unblocked } from "./unblocked.ts";
 
 export interface OutputFlags {
   /** JSON lines instead of tables; undefined: unless standard output is a terminal. */
@@ -24,7 +25,7 @@ export class Output {
   readonly #paintNote: Paint;
   readonly #wantsJson: boolean;
   readonly #stdout: OutputStream;
-  readonly #stderr: OutputStream;
+  #stderr: OutputStream;
 
   constructor(
     flags: OutputFlags,
@@ -37,6 +38,11 @@ export class Output {
     this.json = flags.json ?? streams.stdout.isTTY !== true;
     this.paint = painter(streams.stdout, env, flags.color);
     this.#paintNote = painter(streams.stderr, env, flags.color);
+  }
+
+  /** From now on it is not waited for whoever reads standard error: what is too much for them is lost. */
+  neverWait(): void {
+    this.#stderr = unblocked(this.#stderr, 2);
   }
 
   /** Rows as a table, or each as one JSON object. `value` says what of a row that is. */

@@ -38,6 +38,8 @@ async function register(
   const host = hostFromFlags(flags);
   const check = checkFromFlags(flags);
   assertRegistrable(service, host, check);
+  // A log that nobody reads must cost neither the lease nor the signals.
+  context.output.neverWait();
   const news = new News(context.output, service, command);
   const logger = news.logger(context.options.logger);
   const discovery = new Discovery({ ...context.options, ttlSeconds, logger });
