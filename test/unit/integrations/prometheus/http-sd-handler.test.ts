@@ -248,8 +248,9 @@ describe("while etcd is away", () => {
   it("after a refusal there is a list when all services were read, not the first of them", async () => {
     await register("api", publicHost);
     await register("web", { privateHostname: "web.dev", ports: { http: 80 } });
-    const { services: list, read } = faulty.store;
-    faulty.store.services = () => Promise.reject(new DiscoveryError("PERMISSION_DENIED", "no role"));
+    const inner = store.connect();
+    faulty.store.services = () =>
+      Promise.reject(new DiscoveryError("PERMISSION_DENIED", "no role"));
     const catalogue = new Catalogue(discovery);
     undo.push(() => catalogue.close());
     await eventually(() => expect(catalogue.ready).toBe(true));
@@ -257,9 +258,9 @@ describe("while etcd is away", () => {
     const held = new Promise<void>((resolve) => (go = resolve));
     faulty.store.read = async (service, ...rest) => {
       if (service === "api") await held;
-      return read(service, ...rest);
+      return inner.read(service, ...rest);
     };
-    faulty.store.services = list;
+    faulty.store.services = (options) => inner.services(options);
     const made = handler({}, catalogue);
     await eventually(() => expect(catalogue.services.get("web")?.hosts.length).toBe(1));
     expect((await ask(made)).status).toBe(503);
