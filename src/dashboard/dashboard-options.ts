@@ -61,5 +61,7 @@ export function checkDashboardOptions(options: DashboardOptions): {
     if (/^[^\s/@?#\\,*]+$/.test(name)) continue;
     refuse("allowHosts", `${shown(name)} is no name: write it like "dash.example.com"`);
   }
-  return { host, port, guarded: token !== undefined || !isLoopback(host) };
+  // Behind a proxy it is as open as that, wherever it listens itself.
+  const guarded = token !== undefined || !isLoopback(host) || allowHosts.length > 0;
+  return { host, port, guarded };
 }

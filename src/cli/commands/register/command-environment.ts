@@ -9,6 +9,8 @@ const credentials = [
   "ETCD_PASSWORD",
   "ETCD_TLS_CERT",
   "ETCD_TLS_KEY",
+  // Of an image of etcd that is often run beside services.
+  "ETCD_ROOT_PASSWORD",
   "ETCDCTL_USER",
   "ETCDCTL_PASSWORD",
   "ETCDCTL_CERT",

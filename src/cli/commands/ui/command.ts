@@ -13,13 +13,13 @@ export function declareUi(root: Command, runs: Runs): void {
     )
     .option(
       "--allow-host <name>",
-      "a name, with or without a port, by which it is reached through a proxy; may be repeated",
+      "a name, with or without a port, by which it is reached through a proxy, which asks for a token; may be repeated",
       (name: string, before: readonly string[]) => [...before, name],
       [],
     )
     .option(
       "--token-file <file>",
-      "its first line is the token to ask for (default: off loopback one that is printed); - is standard input",
+      "its first line is the token to ask for (default: off loopback, or with --allow-host, one that is printed); - is standard input",
     )
     .option("--target-scheme <name>", "the port that /http_sd tells (default: http, else https)")
     .option("--target-private", "/http_sd tells hosts by their private hostnames and ports")

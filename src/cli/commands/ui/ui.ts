@@ -63,11 +63,6 @@ export async function run(
   else if (signInUrl !== undefined) {
     output.note("This link signs one browser in, once. Do not pass it on.");
   }
-  if (signInUrl === undefined && (allowHost ?? []).length > 0) {
-    output.warn(
-      "it asks for no token: whoever can reach the proxy of --allow-host sees all of it; --token-file asks for one",
-    );
-  }
   if (!isLoopback(host)) {
     output.note(
       "It speaks plain HTTP: put a proxy with TLS before it, or come by an SSH tunnel, where others can listen in.",
