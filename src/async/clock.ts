@@ -29,11 +29,13 @@ export const systemClock: Clock & {
   },
   now: () => performance.now(),
   setTimeout(callback, delayMs) {
-    const due = performance.now() + Math.max(0, delayMs);
+    // Node.js warns of a negative delay from 24 on, and what is due may be overdue by now.
+    const leftMs = Math.max(0, delayMs);
+    const due = performance.now() + leftMs;
     const timer = setTimeout(() => {
       noticeStall(due);
       callback();
-    }, delayMs);
+    }, leftMs);
     timer.unref();
     return () => clearTimeout(timer);
   },
