@@ -172,7 +172,11 @@ export class Discovery implements AsyncDisposable {
     });
   }
 
-  /** Closes the discovery on one of these signals, and then lets the process end by that signal. Returns its undo. */
+  /**
+   * Closes the discovery on one of these signals, and then lets the process end by that signal. Whoever
+   * waits for a registration at that moment is told `CLOSED` only after that, if the process lives on.
+   * Returns its undo.
+   */
   closeOn(...signals: NodeJS.Signals[]): () => void {
     if (signals.length === 0) refuse("signals", 'name at least one, such as "SIGTERM"');
     const undo = closeOn({ close: () => this.#closeBySignal() }, signals);
