@@ -99,13 +99,15 @@ export class Endpoints<C extends EndpointChannel> {
       // However short the back-off, this call has found out what there is to find out.
       if (failure !== undefined && this.#all.every(isUnfit)) throw failure;
       const endpoint = this.#ready(deadline) ?? (await this.#wait(signal, deadline, failure));
-      const { failures } = endpoint;
+      const { failures, failure: known } = endpoint;
       const startedAt = this.#clock.now();
       const deadlineMs = Math.min(
         deadline - startedAt,
         this.#attemptMs(attempt, timeoutMs, repeatable),
       );
-      if (deadlineMs <= 0) throw failure ?? this.#late(timeoutMs);
+      if (deadlineMs <= 0) {
+        throw failure ?? (known === undefined ? this.#late(timeoutMs) : this.#unavailable());
+      }
       options.onAttempt?.(startedAt);
       try {
         const answer = await attemptOn(endpoint.channel, deadlineMs);
@@ -131,9 +133,10 @@ export class Endpoints<C extends EndpointChannel> {
         }
         const why = this.#asLeft(endpoint, error);
         if (!repeatable && !error.neverSent) throw why;
-        // The last attempt may have had no time to find out anything.
+        // The last attempt may have had no time to find out anything: what is known says more.
         const telling = !slow || deadlineMs >= shortestAttemptMs;
-        if (failure === undefined || (telling && weight(why) >= weight(failure))) failure = why;
+        if (!telling && why.neverSent && known !== undefined) failure ??= this.#unavailable();
+        else if (failure === undefined || (telling && weight(why) >= weight(failure))) failure = why;
       }
     }
   }

@@ -29,12 +29,16 @@ const connect = (address: string): ScriptedChannel => ({
   async close() {},
 });
 
-function endpointsOf(addresses: readonly string[], random: () => number) {
+/** @param late by how much its timers come late */
+function endpointsOf(addresses: readonly string[], random: () => number, late = { ms: 0 }) {
   const clock = manualClock();
   const endpoints = new Endpoints<ScriptedChannel>({
     addresses,
     connect,
-    clock,
+    clock: {
+      now: () => clock.now(),
+      setTimeout: (callback, delayMs) => clock.setTimeout(callback, delayMs + late.ms),
+    },
     logger: silentLogger,
     random,
     failure: (kind, _message, options) =>
@@ -165,5 +169,34 @@ test("one endpoint that will not serve keeps no call from the others", async () 
   );
   await clock.advance(0);
   expect(call.outcome).toBe("b");
+  await endpoints.close();
+});
+
+test("a call that has no time left for an attempt of its own says why others failed, not that it was late", async () => {
+  const late = { ms: 0 };
+  const { clock, endpoints } = endpointsOf(["a"], () => 0.99, late);
+  const endpoint = await endpoints.acquire(AbortSignal.timeout(5_000));
+  const refused = new ScriptedError("fault", { neverSent: true });
+  endpoints.leave(endpoint, endpoint.failures, refused);
+  const leftMs = endpoint.readyAt - clock.now() + 5;
+  const attempts: number[] = [];
+  const tooShort = async (_channel: unknown, deadlineMs: number): Promise<never> => {
+    attempts.push(deadlineMs);
+    await new Promise<void>((resolve) => void clock.setTimeout(resolve, deadlineMs));
+    throw new ScriptedError("silence", { neverSent: true });
+  };
+  const short = watched(endpoints.call(tooShort, { ...patiently, timeoutMs: leftMs }));
+  await clock.advance(leftMs);
+  expect(short.outcome).toMatchObject({ blame: "fault", cause: refused });
+  expect(attempts).toHaveLength(1);
+  expect(attempts[0]).toBeCloseTo(5);
+  // The process did not get its turn before the call's time was over.
+  endpoints.leave(endpoint, endpoint.failures, refused);
+  late.ms = 10;
+  const timeoutMs = endpoint.readyAt - clock.now() + 5;
+  const never = watched(endpoints.call(tooShort, { ...patiently, timeoutMs }));
+  await clock.advance(timeoutMs + late.ms);
+  expect(never.outcome).toMatchObject({ blame: "fault", cause: refused });
+  expect(attempts).toHaveLength(1);
   await endpoints.close();
 });
