@@ -8,8 +8,11 @@ const config: ViteUserConfig = defineConfig({
     globalSetup: ["test/support/global-setup.ts"],
     // Real processes: tests look at signals, exit codes and what keeps a process alive.
     pool: "forks",
+    // To load the sources anew for each file takes longer than most tests: what a test changes in its
+    // process it changes back, and hooks are for the file, or the test, that sets them.
+    isolate: false,
     // Tests wait more than they work.
-    maxWorkers: 4,
+    maxWorkers: 5,
     testTimeout: 20_000,
     hookTimeout: 60_000,
     teardownTimeout: 20_000,

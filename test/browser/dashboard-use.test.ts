@@ -78,9 +78,9 @@ describe.runIf(hasChromium)("the dashboard in use", () => {
     );
     expect(frames.blanks).toBe(0);
     expect(median).toBeLessThan(20);
-    // Of 16.7 ms that there are for a frame, whatever else the machine does meanwhile.
+    // All of it fits into a frame, whatever else the machine does meanwhile.
     expect(workMs).toBeGreaterThan(0.1);
-    expect(workMs).toBeLessThan(8);
+    expect(workMs).toBeLessThan(1_000 / 60);
     expect(await page.evaluate(() => scrollY)).toBeGreaterThan(23_000);
     await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
     await page.locator('tr[aria-rowindex="2001"]').waitFor();

@@ -136,7 +136,8 @@ export class Endpoints<C extends EndpointChannel> {
         // The last attempt may have had no time to find out anything: what is known says more.
         const telling = !slow || deadlineMs >= shortestAttemptMs;
         if (!telling && why.neverSent && known !== undefined) failure ??= this.#unavailable();
-        else if (failure === undefined || (telling && weight(why) >= weight(failure))) failure = why;
+        else if (failure === undefined || (telling && weight(why) >= weight(failure)))
+          failure = why;
       }
     }
   }

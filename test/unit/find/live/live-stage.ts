@@ -1,4 +1,4 @@
-import { afterEach, expect } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import type { LiveOptions } from "../../../../src/find/live/live-options.ts";
 import type { LivePool } from "../../../../src/find/live/live-pool.ts";
 import { deleteHost, makeStage, putHost, service, type Stage } from "../stage.ts";
@@ -18,25 +18,25 @@ export interface LiveStage extends Stage {
   unregister(id: string): Promise<void>;
 }
 
-const stages: Stage[] = [];
-
 /** Nothing is left of a stage once it is closed, and nothing went wrong that nobody was told of. */
-afterEach(async () => {
-  for (const { clock, context, holders, log, mirrors } of stages.splice(0)) {
-    mirrors.close();
-    await mirrors.ended();
-    await context.store.close();
-    await clock.advance(0);
-    expect(clock.timers).toBe(0);
-    expect(holders()).toBe(0);
-    expect(log.filter((line) => line.startsWith("error"))).toEqual([]);
-  }
-});
+async function close({ clock, context, holders, log, mirrors }: Stage): Promise<void> {
+  mirrors.close();
+  await mirrors.ended();
+  await context.store.close();
+  await clock.advance(0);
+  expect(clock.timers).toBe(0);
+  expect(holders()).toBe(0);
+  expect(log.filter((line) => line.startsWith("error"))).toEqual([]);
+}
 
-/** @param seed of the numbers that stand for chance */
+/**
+ * It is closed when the test has ended.
+ *
+ * @param seed of the numbers that stand for chance
+ */
 export function liveStage(seed = 1): LiveStage {
   const stage = makeStage(() => ({ random: numbers(seed) }));
-  stages.push(stage);
+  onTestFinished(() => close(stage));
   return {
     ...stage,
     async ready(options) {

@@ -1,5 +1,5 @@
 import type { ServerCredentials, ServerOptions } from "@grpc/grpc-js";
-import { afterEach } from "vitest";
+import { onTestFinished } from "vitest";
 import {
   type EtcdResolverOptions,
   registerEtcdResolver,
@@ -38,18 +38,13 @@ export interface GrpcStage {
   ): Promise<Host>;
 }
 
-const stages: (() => Promise<void>)[] = [];
-
-afterEach(async () => {
-  for (const close of stages.splice(0)) await close();
-});
-
+/** Ends with the test that calls it. */
 export function grpcStage(options?: EtcdResolverOptions): GrpcStage {
   const store = memoryStore();
   const discovery = new Discovery({ store });
   const undo = registerEtcdResolver(discovery, options);
   const servers: GrpcServer[] = [];
-  stages.push(async () => {
+  onTestFinished(async () => {
     undo();
     await discovery.close();
     for (const server of servers) await server[Symbol.asyncDispose]();
