@@ -29,17 +29,20 @@ export class Interruption {
   /** The signal that came, if one did and was not handed over. */
   received: NodeJS.Signals | undefined;
 
+  /** Why what the command says cannot be written, such as a full disk. */
+  unwritten: Error | undefined;
+
   constructor() {
     this.#listening = this.#listen(ending, (signal) => {
       if (this.received !== undefined) this.raise(this.received);
       this.received ??= signal;
       this.#controller.abort(new Error(`interrupted by ${signal}`));
     });
-    // The reader has had enough, as `head` has: no fault of anybody's.
     for (const stream of [process.stdout, process.stderr]) {
       stream.on("error", (error: NodeJS.ErrnoException) => {
         if (this.#handedOver) return;
-        if (error.code !== "EPIPE") throw error;
+        // The reader has had enough, as `head` has: no fault of anybody's.
+        if (error.code !== "EPIPE") this.unwritten ??= error;
         this.#controller.abort(error);
       });
     }

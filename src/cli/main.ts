@@ -39,6 +39,11 @@ async function main(argv: readonly string[]): Promise<void> {
     }
   }
   await context?.close();
+  await output.flush();
+  if (interruption.unwritten !== undefined) {
+    status = exitCodes.failed;
+    output.error(`what this command says cannot be written: ${interruption.unwritten.message}`);
+  }
   interruption.release();
   const ending = interruption.received ?? status;
   // The first process of a container is not ended by a signal of its own.

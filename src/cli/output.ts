@@ -1,7 +1,7 @@
 import { type Paint, painter } from "./colour.ts";
 import { tableLines } from "./table.ts";
 import { terminalJson, terminalText } from "./terminal-text.ts";
-import { unblocked } from "./unblocked.ts";
+import { type UnblockedStream, unblocked } from "./unblocked.ts";
 
 export interface OutputFlags {
   /** JSON lines instead of tables; undefined: unless standard output is a terminal. */
@@ -26,6 +26,7 @@ export class Output {
   readonly #wantsJson: boolean;
   readonly #stdout: OutputStream;
   #stderr: OutputStream;
+  #unblocked: UnblockedStream | undefined;
 
   constructor(
     flags: OutputFlags,
@@ -42,7 +43,13 @@ export class Output {
 
   /** From now on it is not waited for whoever reads standard error: what is too much for them is lost. */
   neverWait(): void {
-    this.#stderr = unblocked(this.#stderr, 2);
+    this.#unblocked = unblocked(this.#stderr, 2);
+    this.#stderr = this.#unblocked;
+  }
+
+  /** The process may end once this resolves: what was said before is not lost. That takes a moment at most. */
+  async flush(): Promise<void> {
+    await this.#unblocked?.flush?.();
   }
 
   /** Rows as a table, or each as one JSON object. `value` says what of a row that is. */

@@ -1,11 +1,20 @@
+import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { afterEach, describe, expect, inject, test } from "vitest";
 import { Discovery, type HostOptions } from "../../src/index.ts";
 import { startEtcd } from "../../src/testing/index.ts";
 import { eventually } from "../support/eventually.ts";
-import { type CommandRun, runCommand, type RunOptions } from "../support/run-command.ts";
+import {
+  commandFile,
+  type CommandRun,
+  runCommand,
+  type RunOptions,
+} from "../support/run-command.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const undo: (() => unknown)[] = [];
@@ -220,6 +229,19 @@ describe("watch", () => {
     await it.register("api", publicHost);
     expect(await run.ended).toMatchObject({ code: 0, signal: null });
     expect(run.stderr).not.toMatch(/EPIPE|error/);
+  });
+
+  test.runIf(existsSync("/dev/full"))("says so and fails when the disk is full", async () => {
+    const it = fleet();
+    await it.register("api", publicHost);
+    const onto = [commandFile, "services", "--json"];
+    const run = spawn("sh", ["-c", `exec "$@" >/dev/full`, "sh", process.execPath, ...onto], {
+      stdio: ["ignore", "ignore", "pipe"],
+      env: { ...process.env, ...it.env },
+    });
+    const [stderr] = await Promise.all([text(run.stderr), once(run, "exit")]);
+    expect(stderr).toMatch(/^error: what this command says cannot be written: ENOSPC.*\n$/);
+    expect(run.exitCode).toBe(1);
   });
 });
 

@@ -139,18 +139,22 @@ describe("our own end", () => {
 describe("what it says cannot be written", () => {
   test.each([
     ["as the disk is full", "/dev/full"],
-    ["as nobody reads it", "PIPE"],
+    ["as nobody is there to read it", "PIPE"],
+    ["as whoever should read it does not, and the program has filled it", "SOCKET"],
   ])("%s: the program lives, and all goes its way", async (_, to) => {
     const service = `unheard-${to.replaceAll("/", "")}`;
-    const redirected = to === "PIPE" ? "" : `2>${to}`;
+    // What Node.js gives a child is a socket.
+    const redirected = to.startsWith("/") ? `2>${to}` : "";
     const register = [process.execPath, commandFile, "register", service, ...host, "--"];
-    const program = pythonService("--ends-with", "6");
+    const python = pythonService("--ends-with", "6");
+    const flooded = `while :; do echo full; done >&2 & exec "$@"`;
+    const program = to === "SOCKET" ? ["sh", "-c", flooded, "sh", ...python] : python;
     const child = spawn("sh", ["-c", `exec "$@" ${redirected}`, "sh", ...register, ...program], {
       stdio: ["pipe", "pipe", "pipe"],
       env: { ...process.env, ...env() },
     });
     if (to === "PIPE") child.stderr.destroy();
-    else child.stderr.resume();
+    else if (to !== "SOCKET") child.stderr.resume();
     let stdout = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
     try {

@@ -6,7 +6,8 @@ import { HttpError } from "../../store/etcd2/http-error.ts";
 import { errorCodes, isKeysError, type KeysNode } from "../../store/etcd2/keys-api.ts";
 import type { Records, Right } from "../facts.ts";
 import { type RawKey, recordsIn } from "../records.ts";
-import { ask, type Limits } from "../told.ts";
+import type { Limits } from "../told.ts";
+import { tryRight } from "./try-right.ts";
 
 /** An index that no record will ever have. */
 const never = String(Number.MAX_SAFE_INTEGER);
@@ -67,18 +68,12 @@ export function rights2(
   { readOnly }: { readonly readOnly: boolean },
   limits: Limits,
 ): Promise<Right[]> {
-  const tried = async (
+  const tried = (
     kind: Right["kind"],
     key: string,
     attempt: (within: Limits) => Promise<unknown>,
-  ): Promise<Right> => {
-    const startedAt = performance.now();
-    const answer = await ask(limits, async (within) => {
-      const granted = await attempt(within).then(() => true, wasRefused);
-      return { granted, tookMs: performance.now() - startedAt };
-    });
-    return { kind, key, answer };
-  };
+  ): Promise<Right> =>
+    tryRight(kind, key, limits, (within) => attempt(within).then(() => true, wasRefused));
   return Promise.all(
     places(prefix, services).flatMap(({ key, probe }) => [
       tried("read", key, (within) => read(client, key, {}, within)),

@@ -5,7 +5,8 @@ import { type KeyRange, oneKey, prefixRange } from "../../store/etcd3/keys.ts";
 import { grant, newLeaseId, revoke } from "../../store/etcd3/lease.ts";
 import * as methods from "../../store/etcd3/methods.ts";
 import type { Right } from "../facts.ts";
-import { ask, type Limits } from "../told.ts";
+import type { Limits } from "../told.ts";
+import { tryRight } from "./try-right.ts";
 import { mayWatch } from "./watch-right.ts";
 
 /** How long the lease lives that is asked for to see whether one is granted, should it not be given back. */
@@ -35,18 +36,11 @@ export async function rights(
   { readOnly }: { readonly readOnly: boolean },
   limits: Limits,
 ): Promise<Right[]> {
-  const tried = async (
+  const tried = (
     kind: Right["kind"],
     key: string,
     attempt: (within: Limits) => Promise<unknown>,
-  ): Promise<Right> => {
-    const answer = await ask(limits, async (within) => {
-      const startedAt = performance.now();
-      const granted = await wasGranted(() => attempt(within));
-      return { granted, tookMs: performance.now() - startedAt };
-    });
-    return { kind, key, answer };
-  };
+  ): Promise<Right> => tryRight(kind, key, limits, (within) => wasGranted(() => attempt(within)));
   return Promise.all([
     ...places.flatMap(({ key, range }) => [
       tried("read", key, (within) => read(client, range, within)),

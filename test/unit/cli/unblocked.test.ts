@@ -1,8 +1,11 @@
 import { execFileSync } from "node:child_process";
 import { closeSync, constants, openSync, readSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { unblocked } from "../../../src/cli/unblocked.ts";
+import { eventually } from "../../support/eventually.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 test.runIf(process.platform === "linux")("a pipe that nobody reads is not waited for", async () => {
@@ -38,4 +41,57 @@ test("a file stays as it is", async () => {
   expect(unblocked(stream, file)).toBe(stream);
   closeSync(file);
   expect(unblocked(stream, file)).toBe(stream);
+});
+
+/** Both ends of a connection, of which the first is to be written to by its descriptor. */
+async function socketPair(folder: string) {
+  const server = createServer({ pauseOnConnect: true });
+  server.listen(join(folder, "socket"));
+  await once(server, "listening");
+  const writer = connect(join(folder, "socket"));
+  const [reader] = (await once(server, "connection")) as [Socket];
+  const { fd } = Reflect.get(writer, "_handle") as { readonly fd: number };
+  const close = (): void => {
+    writer.destroy();
+    reader.destroy();
+    server.close();
+  };
+  return { descriptor: fd, reader, [Symbol.dispose]: close };
+}
+
+const noFallback = { write: () => expect.fail("it waits") };
+
+describe.runIf(process.platform !== "win32")("a socket", () => {
+  test("that nobody reads is not waited for, but for a moment at the end", async () => {
+    await using folder = await temporaryFolder();
+    using pair = await socketPair(folder.path);
+    const stream = unblocked(noFallback, pair.descriptor);
+    const line = `${"x".repeat(3_999)}\n`;
+    let lines = 0;
+    // So much that neither the socket nor the copier have room for it.
+    await eventually(() => {
+      while (stream.write(line)) lines += 1;
+      return lines > 100;
+    });
+    await stream.flush?.();
+    let read = "";
+    pair.reader.setEncoding("utf8").on("data", (text: string) => (read += text));
+    pair.reader.resume();
+    await eventually(() => read.startsWith(line));
+  });
+
+  test("gets all that there is room for, in order, until the end", async () => {
+    await using folder = await temporaryFolder();
+    using pair = await socketPair(folder.path);
+    const stream = unblocked(noFallback, pair.descriptor);
+    let read = "";
+    pair.reader.setEncoding("utf8").on("data", (text: string) => (read += text));
+    pair.reader.resume();
+    expect(stream.write("first\n")).toBe(true);
+    await eventually(() => read === "first\n");
+    stream.write("second\n");
+    stream.write("last\n");
+    await stream.flush?.();
+    await eventually(() => read === "first\nsecond\nlast\n");
+  });
 });
