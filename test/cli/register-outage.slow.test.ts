@@ -171,7 +171,8 @@ describe("what it says cannot be written", () => {
     } finally {
       child.kill("SIGKILL");
       const [, pid] = /"pid": (\d+)/.exec(stdout) ?? [];
-      if (pid !== undefined && isRunning(Number(pid))) process.kill(Number(pid), "SIGKILL");
+      // With all of its group.
+      if (pid !== undefined && isRunning(Number(pid))) process.kill(-Number(pid), "SIGKILL");
     }
   });
 });
