@@ -68,10 +68,10 @@ describe.runIf(process.platform !== "win32")("a socket", () => {
     const stream = unblocked(noFallback, pair.descriptor);
     const line = `${"x".repeat(3_999)}\n`;
     let lines = 0;
-    // So much that neither the socket nor the copier have room for it.
+    // More than the socket has room for: what more is taken depends on what the copier has got so far.
     await eventually(() => {
       while (stream.write(line)) lines += 1;
-      return lines > 100;
+      return lines > 50;
     });
     await stream.flush?.();
     let read = "";
