@@ -40,7 +40,7 @@ export class Relay implements OutputStream {
   }
 
   write(text: string | Uint8Array): boolean {
-    if (!this.#impossible && this.#copier === undefined) this.#start();
+    if (!this.#impossible && this.#copier === undefined) this.#startAgain();
     if (this.#impossible) return this.#otherwise.write(text);
     const input = this.#copier?.stdin;
     if (!input?.writable || input.writableLength > mostBytes) return false;
@@ -56,6 +56,15 @@ export class Relay implements OutputStream {
     const ended = once(copier, "exit");
     copier.stdin?.end();
     if (!(await settledWithin(systemClock, endMs, ended))) copier.kill("SIGKILL");
+  }
+
+  /** What cannot be started now, as there is no memory for it, may be a second later; a log is no reason to fail. */
+  #startAgain(): void {
+    try {
+      this.#start();
+    } catch {
+      // What is to be written meanwhile is lost.
+    }
   }
 
   #start(): void {
