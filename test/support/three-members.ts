@@ -93,37 +93,63 @@ export async function startThreeMembers(
 /** How long it takes until one of these members answers a read that all agree upon, in milliseconds. */
 export async function servedAfter(members: readonly EtcdMember[]): Promise<number> {
   const since = performance.now();
-  const served = new AbortController();
-  const questions: Promise<void>[] = [];
-  while (!served.signal.aborted) {
-    for (const { endpoint } of members) {
-      const question = RawEtcd.at(endpoint).get("/");
-      questions.push(
-        question.then(
-          () => served.abort(),
-          () => {},
-        ),
-      );
-    }
-    await sleep(20);
-  }
-  const tookMs = performance.now() - since;
-  await Promise.all(questions);
-  return tookMs;
+  let asking: Asking | undefined;
+  const answeredAt = await new Promise<number>((resolve) => {
+    asking = askAllTheTime(members, resolve);
+  });
+  await asking?.stop();
+  return answeredAt - since;
 }
 
 /** Asks these members all the time; `stop` tells how long at most none answered a read that all agree upon, in milliseconds. */
 export function longestUnserved(members: readonly EtcdMember[]): { stop(): Promise<number> } {
+  let longestMs = 0;
+  let servedAt = performance.now();
+  const served = (at: number): void => {
+    longestMs = Math.max(longestMs, at - servedAt);
+    servedAt = at;
+  };
+  const asking = askAllTheTime(members, served);
+  return {
+    async stop() {
+      served(performance.now());
+      await asking.stop();
+      return longestMs;
+    },
+  };
+}
+
+interface Asking {
+  /** Resolves when all that was asked is settled. */
+  stop(): Promise<void>;
+}
+
+/** Asks each of them every 20 ms, whatever became of the questions before; tells when one answers. */
+function askAllTheTime(members: readonly EtcdMember[], onAnswer: (at: number) => void): Asking {
   let stopped = false;
+  const questions = new Set<Promise<void>>();
+  const ask = async ({ endpoint }: EtcdMember): Promise<void> => {
+    try {
+      await RawEtcd.at(endpoint).get("/");
+    } catch {
+      return;
+    }
+    if (!stopped) onAnswer(performance.now());
+  };
   const asking = (async () => {
-    let longestMs = 0;
-    while (!stopped) longestMs = Math.max(longestMs, await servedAfter(members));
-    return longestMs;
+    while (!stopped) {
+      for (const member of members) {
+        const question = ask(member).finally(() => questions.delete(question));
+        questions.add(question);
+      }
+      await sleep(20);
+    }
   })();
   return {
-    stop() {
+    async stop() {
       stopped = true;
-      return asking;
+      await asking;
+      await Promise.all(questions);
     },
   };
 }

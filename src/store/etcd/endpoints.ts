@@ -175,6 +175,10 @@ export class Endpoints<C extends EndpointChannel> {
     });
   }
 
+  get count(): number {
+    return this.#all.length;
+  }
+
   get status(): Omit<StoreStatus, "revision"> {
     const current = this.#all[this.#index];
     const serves = current?.serves === true && !this.#closing.signal.aborted;

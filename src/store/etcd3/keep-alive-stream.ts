@@ -18,7 +18,13 @@ export interface KeepAliveObserver {
 
   /** There is no such lease any more. */
   gone(): void;
+
+  /** Most of the endpoints have said that they know no leader, the first of them when it was asked then. */
+  leaderless(since: number): void;
 }
+
+/** What a member answers that knows no leader (etcd, api/v3rpc/rpctypes/error.go). */
+const noLeader = "etcdserver: no leader";
 
 /** A stream that is open, and where. */
 interface OpenStream {
@@ -32,7 +38,7 @@ interface OpenStream {
  * asks the next endpoint, when two thirds of the time are left. So a lease of 5 s outlives 3.3 s in which
  * nobody answers, which is longer than etcd takes to choose a leader; asked every third of its time, as
  * clients do, it would be 2.5 s. etcd answers from memory. A stream that ends says nothing about the
- * lease; only etcd's answers do.
+ * lease; only etcd's answers do, and that there is no leader is one of them: only a leader ends leases.
  */
 export class KeepAliveStream {
   readonly #client: Client;
@@ -47,6 +53,9 @@ export class KeepAliveStream {
   #opening = false;
   #sentAt: number | undefined;
   #cancelTimer: CancelTimer | undefined;
+
+  /** The endpoints that have said so since a leader answered last, and when they were asked. */
+  readonly #leaderless = new Map<Endpoint<Channel>, number>();
 
   constructor(
     client: Client,
@@ -166,6 +175,7 @@ export class KeepAliveStream {
     this.#sentAt = undefined;
     stream.endpoint.answered();
     this.#backoff.reset();
+    this.#leaderless.clear();
     this.#client.cluster.notice(header);
     if (TTL <= 0n) {
       this.#observer.gone();
@@ -179,9 +189,14 @@ export class KeepAliveStream {
   }
 
   #ended(stream: OpenStream, error: GrpcError): void {
+    const sentAt = this.#sentAt;
     this.#stream = undefined;
     this.#sentAt = undefined;
     this.#cancelTimer?.();
+    if (sentAt !== undefined && error.answered && error.message === noLeader) {
+      this.#leaderless.set(stream.endpoint, sentAt);
+      this.#countLeaderless();
+    }
     if (error.status === GrpcStatus.NOT_FOUND) {
       this.#observer.gone();
       return;
@@ -190,5 +205,13 @@ export class KeepAliveStream {
       this.#client.endpoints.leave(stream.endpoint, stream.failures, error);
       void this.#open();
     } else this.#sleep(this.#backoff.next());
+  }
+
+  /** Words that are further apart than two turns are not of one time: there may have been a leader in between. */
+  #countLeaderless(): void {
+    const latest = [...this.#leaderless.values()].sort((one, other) => other - one);
+    const since = latest[Math.floor(this.#client.endpoints.count / 2)];
+    if (since === undefined || this.#client.clock.now() - since > 2 * this.#intervalMs) return;
+    this.#observer.leaderless(since);
   }
 }

@@ -27,6 +27,9 @@ export class EtcdSession implements Session {
   readonly #onEnd: (session: EtcdSession) => void;
   readonly #hostOf: (key: Uint8Array) => HostName | undefined;
   #term: bigint;
+
+  /** When it was asked for which etcd last granted its time. */
+  #renewedAt = 0;
   #deadline = 0;
   #cancelDeadline: CancelTimer | undefined;
   #closing: Promise<void> | undefined;
@@ -57,6 +60,7 @@ export class EtcdSession implements Session {
         void this.#judge(term);
       },
       gone: () => this.lose("etcd has ended its lease"),
+      leaderless: (since) => this.#putOff(since),
     });
     this.#renew(granted.grantedAt, granted.ttlSeconds);
   }
@@ -107,7 +111,22 @@ export class EtcdSession implements Session {
   }
 
   #renew(sentAt: number, ttlSeconds: number): void {
-    this.#deadline = sentAt + ttlSeconds * 1_000;
+    this.#renewedAt = sentAt;
+    this.#liveFor(ttlSeconds, sentAt);
+  }
+
+  /**
+   * Only a leader ends leases, and the next one begins by giving each its whole time again (etcd,
+   * lease/lessor.go, `Promote`). That is believed for as long as the lease would live once more: the
+   * endpoints that are known may be a minority, and the others have a leader.
+   */
+  #putOff(since: number): void {
+    const ttlMs = this.ttlSeconds * 1_000;
+    this.#liveFor(this.ttlSeconds, Math.min(since, this.#renewedAt + ttlMs));
+  }
+
+  #liveFor(ttlSeconds: number, from: number): void {
+    this.#deadline = from + ttlSeconds * 1_000;
     this.#cancelDeadline?.();
     this.#cancelDeadline = overdue(
       this.client.clock,

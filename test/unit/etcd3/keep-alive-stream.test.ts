@@ -16,6 +16,9 @@ let clock: ManualClock;
 let stoodStillMs: number;
 let channels: ScriptedChannel[];
 let calls: { method: string; request: unknown }[];
+
+/** Streams that the test has ended. */
+let over: Set<ScriptedStream>;
 let store: Etcd3Store;
 
 beforeEach(() => {
@@ -23,6 +26,7 @@ beforeEach(() => {
   stoodStillMs = 0;
   channels = [];
   calls = [];
+  over = new Set();
   let chosen = 0;
   store = new Etcd3Store({
     addresses: ["first", "second"],
@@ -158,6 +162,57 @@ test("its time ends it when nobody answers", async () => {
   expect(session.ended.aborted).toBe(false);
   await clock.advance(20);
   expect(isDiscoveryError(session.ended.reason, "UNAVAILABLE")).toBe(true);
+});
+
+const noLeader = (): GrpcError =>
+  new GrpcError(GrpcStatus.UNAVAILABLE, "etcdserver: no leader", { answered: true });
+
+/** The stream that is open now. */
+async function current(): Promise<ScriptedStream> {
+  return eventually(async () => {
+    await clock.advance(10);
+    const open = streams().filter((stream) => !stream.cancelled && !over.has(stream));
+    expect(open).toHaveLength(1);
+    return open[0] as ScriptedStream;
+  });
+}
+
+async function knowsNoLeader(): Promise<void> {
+  const stream = await current();
+  over.add(stream);
+  stream.end(noLeader());
+}
+
+test("while most endpoints say that there is no leader, nobody can end the lease", async () => {
+  const session = await open();
+  await clock.advance(1_000);
+  await knowsNoLeader();
+  expect(session.remainingMs).toBeLessThan(5_000);
+  await knowsNoLeader();
+  expect(session.remainingMs).toBeGreaterThan(5_900);
+  answer(await current());
+});
+
+test("that one endpoint says so is not enough, nor that they said it at different times", async () => {
+  const session = await open();
+  await clock.advance(1_000);
+  await knowsNoLeader();
+  await current();
+  await clock.advance(2_000);
+  expect(channels.map(({ streams: all }) => all.length)).toEqual([2, 2]);
+  await knowsNoLeader();
+  expect(session.remainingMs).toBeLessThan(3_000);
+  answer(await current());
+});
+
+test("what endpoints say of their leader keeps a lease for its time once more, and no longer", async () => {
+  const session = await open();
+  await clock.advance(1_000);
+  await knowsNoLeader();
+  while (session.remainingMs > 1_000) await knowsNoLeader();
+  expect(clock.now()).toBeGreaterThan(10_950);
+  await clock.advance(1_000);
+  expect(session.ended.aborted).toBe(true);
 });
 
 test("an answer that came while the process stood still counts", async () => {
