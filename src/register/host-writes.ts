@@ -68,14 +68,21 @@ export function revisionOf(
   return result.revisions?.at(index) ?? result.revision;
 }
 
-/** Writes one piece under conditions, and confirms its entries if these held. */
+/**
+ * Writes one piece under conditions, and confirms its entries if these held. One of them is always
+ * that what is known to be on the store is there: a write that had no answer may be carried out late,
+ * and must not undo what came after it. (A store that makes changes one by one sees to that itself,
+ * since a conflict would leave half of them.)
+ */
 export async function writePiece(
   context: { readonly store: Store; readonly timeoutMs: number },
   service: string,
   piece: readonly HostWrite[],
   options: {
     readonly session: Session;
-    readonly conditions: readonly Condition[];
+
+    /** About the info. */
+    readonly conditions?: readonly Condition[] | undefined;
     readonly info?: Uint8Array | undefined;
 
     /** What has to be settled, too, before anybody is told that the hosts are there. */
@@ -88,8 +95,15 @@ export async function writePiece(
     return { kind: "put-host", id: entry.uuid, value, session };
   });
   if (options.info !== undefined) changes.push({ kind: "put-info", value: options.info });
+  const { atomicWrites } = context.store.capabilities;
+  const known = piece.flatMap(({ entry: { uuid, stored } }): Condition[] =>
+    stored === undefined || !atomicWrites
+      ? []
+      : [{ record: { kind: "host", id: uuid }, revision: stored.revision }],
+  );
+  const conditions = [...(options.conditions ?? []), ...known];
   const result = await context.store
-    .write({ service, conditions: options.conditions, changes }, { timeoutMs: context.timeoutMs })
+    .write({ service, conditions, changes }, { timeoutMs: context.timeoutMs })
     .catch((error: unknown) => {
       for (const { entry } of piece) entry.unanswered = true;
       throw error;

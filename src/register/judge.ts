@@ -16,7 +16,10 @@ export function judge(entry: Entry, { logger, store }: KeeperContext): void {
     return;
   }
   // On its way back, and written anyway.
-  if (entry.state === "unhealthy") return;
+  if (entry.state === "unhealthy") {
+    entry.stored = value && { revision, value };
+    return;
+  }
   if (value === undefined) {
     undo(entry, "was deleted", logger);
     return;
@@ -24,8 +27,10 @@ export function judge(entry: Entry, { logger, store }: KeeperContext): void {
   if (Buffer.compare(value, entry.encode()) === 0) {
     // Somebody else's copy would outlive this process, so it is written again, but for one
     // that a first write with no answer has left.
-    if (entry.registered || entry.session?.ended.aborted !== false) entry.dirty = true;
-    else entry.confirm(entry.record, value, revision, store.clock.now());
+    if (entry.registered || entry.session?.ended.aborted !== false) {
+      entry.stored = { revision, value };
+      entry.dirty = true;
+    } else entry.confirm(entry.record, value, revision, store.clock.now());
     return;
   }
   const ordered = entry.marked ? undefined : drainingOrdered(entry, value);

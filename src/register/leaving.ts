@@ -37,13 +37,8 @@ async function mark({ context, service }: ServiceKeeper, leaving: readonly Entry
   if (session === undefined || context.store.capabilities.reasons) return;
   const writes = leaving.flatMap((entry) => markOf(entry) ?? []);
   const marks = pieces(writes, context.writeSize).map((piece) => {
-    // Carried out late, a mark must not bring back what was deleted meanwhile.
-    const conditions = piece.map(({ entry: { uuid, stored } }) => ({
-      record: { kind: "host", id: uuid } as const,
-      revision: stored?.revision ?? 0,
-    }));
     const timeoutMs = Math.min(context.timeoutMs / 4, markMs);
-    return writePiece({ ...context, timeoutMs }, service, piece, { session, conditions });
+    return writePiece({ ...context, timeoutMs }, service, piece, { session });
   });
   for (const marked of await Promise.allSettled(marks)) {
     if (marked.status === "rejected" && isDiscoveryError(marked.reason, "INVALID_ARGUMENT")) {

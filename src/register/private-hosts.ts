@@ -15,9 +15,10 @@ export async function writePrivateHosts(keeper: ServiceKeeper, session: Session)
   const hosts = due.map((entry) => hostWrite(entry));
   let infoWritten: Promise<void> | undefined;
   const beside = () => infoWritten;
-  const writes: Promise<unknown>[] = pieces(hosts, context.writeSize).map((piece) =>
-    writePiece(context, service, piece, { session, conditions: [], beside }),
-  );
+  const writes: Promise<unknown>[] = pieces(hosts, context.writeSize).map(async (piece) => {
+    const { applied } = await writePiece(context, service, piece, { session, beside });
+    if (!applied) keeper.lookAgain();
+  });
   if (writer !== undefined && (keeper.info?.value === undefined || newcomers.length > 0)) {
     infoWritten = writeMissingInfo(keeper);
     writes.push(infoWritten);

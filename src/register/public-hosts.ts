@@ -1,5 +1,5 @@
 import { encodeInfo, infoOf, type InfoRecord } from "../model/record.ts";
-import type { Condition, Session, WriteResult } from "../store/store.ts";
+import type { Condition, Listing, Session, WriteResult } from "../store/store.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Entry } from "./entry.ts";
 import { type HostWrite, hostWrite, pieces, revisionOf, writePiece } from "./host-writes.ts";
@@ -128,7 +128,7 @@ async function writeAll(
     if (result?.applied !== true) for (const { entry } of news) entry.infoDirty = true;
   }
   if (!result.applied) {
-    keeper.settle(result.current.info, result.current.revision);
+    overtaken(keeper, first, result.current);
     return false;
   }
   if (record !== undefined) {
@@ -143,8 +143,17 @@ async function writeAll(
       const outcome = await writePiece(context, service, piece, { session, conditions: later });
       if (outcome.applied) return;
       applied = false;
-      keeper.settle(outcome.current.info, outcome.current.revision);
+      overtaken(keeper, piece, outcome.current);
     }),
   );
   return applied;
+}
+
+/** Somebody else was first, with the info or with one of these hosts. */
+function overtaken(keeper: ServiceKeeper, hosts: readonly HostWrite[], current: Listing): void {
+  const revisions = new Map(current.hosts.map(({ id, revision }) => [id, revision]));
+  const known = ({ entry: { uuid, stored } }: HostWrite): boolean =>
+    stored === undefined || revisions.get(uuid) === stored.revision;
+  if (hosts.every(known)) keeper.settle(current.info, current.revision);
+  else keeper.lookAgain();
 }

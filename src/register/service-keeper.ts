@@ -88,6 +88,12 @@ export class ServiceKeeper {
     this.#loop.wake();
   }
 
+  /** What is on the store is not what is known of it: the next step looks before it writes. */
+  lookAgain(): void {
+    this.#verify = true;
+    this.#loop.wake();
+  }
+
   /** Something of an entry has changed. */
   wake(): void {
     this.#loop.wake();
@@ -324,7 +330,8 @@ export class ServiceKeeper {
     for (const entry of attempted) {
       const host = found.get(entry.uuid);
       // The store may have gone back to an earlier state, and what was written since with it.
-      if (entry.knownAt > (host?.revision ?? listing.revision)) {
+      const isPast = entry.knownAt > (host?.revision ?? listing.revision);
+      if (isPast || (host === undefined && entry.stored?.revision === listing.revision)) {
         entry.stored = undefined;
         if (entry.absentAt !== undefined) entry.absentAt = 0;
       }

@@ -40,9 +40,12 @@ export interface Store {
    * none. (Where `atomicWrites` is not declared the changes come one after the other, those first
    * that a condition is on, then the hosts, then the info; conditions on records that are not changed
    * hold when the write begins. Others may write in between, and a conflict found late leaves what
-   * was written before it.) A failed call may have been carried out or not. Writes asked for in the same tick may
-   * travel together; they never make each other fail, and those that touch the same record are
-   * carried out in the order in which they were asked for.
+   * was written before it. A host that was put through this store before is replaced only as it was
+   * left then, so that a put that is carried out late undoes nothing.)
+   *
+   * A failed call may have been carried out or not. Writes asked for in the same tick may travel
+   * together; they never make each other fail, and those that touch the same record are carried out
+   * in the order in which they were asked for.
    */
   write(write: Write, options: CallOptions): Promise<WriteResult>;
 

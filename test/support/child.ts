@@ -49,13 +49,24 @@ export async function runChild(
     const { Discovery } = service;
     // Not through process.stdout, and process.stdin not before it is needed: those are resources too.
     const say = (value) => fs.writeSync(1, JSON.stringify(value) + "\\n");
-    const told = () => new Promise((resolve) => {
-      process.stdin.ref();
-      process.stdin.once("data", (data) => {
-        process.stdin.unref();
-        resolve(String(data).trim());
-      });
-    });
+    let unread = "";
+    const told = async () => {
+      while (!unread.includes("\\n")) {
+        unread += await new Promise((resolve) => {
+          process.stdin.ref();
+          process.stdin.once("data", (data) => {
+            // What comes before the next question is to wait for it.
+            process.stdin.pause();
+            process.stdin.unref();
+            resolve(String(data));
+          });
+          process.stdin.resume();
+        });
+      }
+      const [word] = unread.split("\\n", 1);
+      unread = unread.slice(word.length + 1);
+      return word;
+    };
   `;
   const body = options.require === true ? `(async () => {${script}\n})();` : script;
   const folder = await temporaryFolder();

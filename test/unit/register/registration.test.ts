@@ -581,6 +581,62 @@ test("a write that got no answer and is carried out after the end does not bring
   expect(clock.timers).toBe(0);
 });
 
+test.for([
+  ["private", privateHost],
+  ["public", publicHost("u", "p")],
+] as const)(
+  "an update of a %s host that is carried out late does not undo a later one",
+  async ([, host]) => {
+    const clock = manualClock();
+    const store = memoryStore({ clock });
+    const way = unreliable(store.connect(), clock);
+    const registration = discover({ store: way }).register("api", host);
+    await clock.advance(10);
+    way.fate = "late";
+    const first = registration.update({ weight: 2 });
+    await clock.advance(10);
+    way.fate = "answered";
+    await clock.advance(1_500);
+    await first;
+    const second = registration.update({ weight: 3 });
+    await clock.advance(10);
+    await second;
+    const revision = async () =>
+      (await store.read("api", { info: true, hosts: "all" }, { timeoutMs: 1 })).revision;
+    const before = await revision();
+    await clock.advance(5_000);
+    expect(await revision()).toBe(before);
+    expect((await recordsOf(store, "api")).hosts).toMatchObject([{ weight: 3 }]);
+  },
+);
+
+test.for([
+  ["private", privateHost],
+  ["public", publicHost("u", "p")],
+] as const)(
+  "an update of a %s host whose record a foreign hand has just written is made all the same",
+  async ([, host]) => {
+    const clock = manualClock();
+    const store = memoryStore({ clock });
+    const registration = discover({ store }).register("api", host);
+    await clock.advance(10);
+    const id = registration.uuid;
+    const [record] = (await recordsOf(store, "api")).hosts;
+    if (record === undefined) throw new Error("not registered");
+    for (const foreign of [encodeHost(record), encodeHost({ ...record, weight: 9 }), undefined]) {
+      if (foreign === undefined) store.delete("api", { kind: "host", id });
+      else store.put("api", { kind: "host", id }, foreign);
+      const updated = registration.update({ weight: (foreign?.length ?? 0) + 1 });
+      await clock.advance(1_500);
+      await updated;
+      expect((await recordsOf(store, "api")).hosts).toMatchObject([
+        { weight: (foreign?.length ?? 0) + 1 },
+      ]);
+      expect(registration.state).toBe("registered");
+    }
+  },
+);
+
 test("a host whose first write got no answer, and was found on the store, is put back like any other", async () => {
   const clock = manualClock();
   const store = memoryStore({ clock });
