@@ -65,7 +65,10 @@ export interface LeaseHealth {
   /** What etcd granted. */
   readonly ttlSeconds: number;
 
-  /** How long it lives for certain without another answer from etcd; 0: nobody knows whether it still does. */
+  /**
+   * How long it lives without another answer from etcd; 0: nobody knows whether it still does. (While most
+   * endpoints say that etcd has no leader it does not run out, for one more TTL: only a leader ends leases.)
+   */
   readonly remainingMs: number;
 
   /** How long ago it was granted: it becomes 0 when another one had to be asked for. */

@@ -8,6 +8,9 @@ import { closed, isDenied } from "./registration-errors.ts";
 import type { RegistrationEvents, RegistrationState } from "./registration-state.ts";
 import { type Waiter, Waiters } from "./waiters.ts";
 
+/** How many writes without an answer are remembered of a host. */
+const mostAttempts = 4;
+
 /** What was seen of a record by a watch or a listing, still to be judged. */
 export type Observation = {
   readonly revision: number;
@@ -84,6 +87,9 @@ export class Entry {
   readonly #writers = new Waiters();
   #state: RegistrationState = "registering";
   #registered = false;
+
+  /** What writes without an answer would have put there since the last one that had one. */
+  readonly #attempts: Uint8Array[] = [];
   #lastError: DiscoveryError | undefined;
   #encoded: { readonly of: HostRecord; readonly value: Uint8Array } | undefined;
 
@@ -169,11 +175,24 @@ export class Entry {
     this.dirty = true;
   }
 
+  /** Whether a write of these bytes had no answer. */
+  isAttempt(value: Uint8Array): boolean {
+    return this.#attempts.some((attempt) => Buffer.compare(value, attempt) === 0);
+  }
+
+  /** These bytes may be on the store, or come there later: their write had no answer. */
+  attempted(value: Uint8Array): void {
+    this.unanswered = true;
+    if (this.isAttempt(value)) return;
+    if (this.#attempts.push(value) > mostAttempts) this.#attempts.shift();
+  }
+
   /** The store has confirmed these bytes. */
   confirm(written: HostRecord, value: Uint8Array, revision: number, now: number): void {
     if (this.missing) this.undoneAt = now;
     this.missing = false;
     this.stored = { revision, value };
+    this.#attempts.length = 0;
     this.#registered = true;
     if (this.ending) return;
     this.#waiters.resolve();

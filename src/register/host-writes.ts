@@ -69,9 +69,9 @@ export function revisionOf(
 }
 
 /**
- * Writes one piece under conditions, and confirms its entries if these held. One of them is always
- * that what is known to be on the store is there: a write that had no answer may be carried out late,
- * and must not undo what came after it. (A store that makes changes one by one sees to that itself,
+ * Writes one piece under conditions, and confirms its entries if these held. Of each host that is known
+ * to be on the store one is that it is there as it was left: a write that had no answer may be carried
+ * out late, and must not undo what came after it. (A store that makes changes one by one sees to that itself,
  * since a conflict would leave half of them.)
  */
 export async function writePiece(
@@ -105,7 +105,7 @@ export async function writePiece(
   const result = await context.store
     .write({ service, conditions, changes }, { timeoutMs: context.timeoutMs })
     .catch((error: unknown) => {
-      for (const { entry } of piece) entry.unanswered = true;
+      for (const { entry, value } of piece) entry.attempted(value);
       throw error;
     });
   // Whose failure is told by whoever has asked for it.

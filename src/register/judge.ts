@@ -33,6 +33,12 @@ export function judge(entry: Entry, { logger, store }: KeeperContext): void {
     } else entry.confirm(entry.record, value, revision, store.clock.now());
     return;
   }
+  if (entry.isAttempt(value)) {
+    // No stranger's: a write of ours that had no answer.
+    entry.stored = { revision, value };
+    entry.dirty = true;
+    return;
+  }
   const ordered = entry.marked ? undefined : drainingOrdered(entry, value);
   if (ordered === undefined) {
     undo(entry, "was overwritten", logger);
@@ -46,7 +52,11 @@ export function judge(entry: Entry, { logger, store }: KeeperContext): void {
 
 /** What somebody else has done to the record of a registered host is not to last. */
 function undo(entry: Entry, how: string, logger: KeeperContext["logger"]): void {
-  if (!entry.registered) return;
+  if (!entry.registered) {
+    // One of a first write that had no answer: what is written next must not count on it.
+    entry.stored = undefined;
+    return;
+  }
   const { service, uuid } = entry;
   logger.warn(`the record of a registered host ${how}; putting it back`, { service, uuid });
   entry.lose(new DiscoveryError("UNAVAILABLE", `the record ${uuid} of "${service}" ${how}`));

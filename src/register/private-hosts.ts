@@ -15,16 +15,24 @@ export async function writePrivateHosts(keeper: ServiceKeeper, session: Session)
   const hosts = due.map((entry) => hostWrite(entry));
   let infoWritten: Promise<void> | undefined;
   const beside = () => infoWritten;
+  let refused = false;
   const writes: Promise<unknown>[] = pieces(hosts, context.writeSize).map(async (piece) => {
     const { applied } = await writePiece(context, service, piece, { session, beside });
-    if (!applied) keeper.lookAgain();
+    if (applied) return;
+    refused = true;
+    keeper.lookAgain();
   });
   if (writer !== undefined && (keeper.info?.value === undefined || newcomers.length > 0)) {
     infoWritten = writeMissingInfo(keeper);
     writes.push(infoWritten);
   }
   await settled(writes);
-  if (writer === undefined || newcomers.length === 0 || keeper.info?.record?.public !== true) {
+  if (
+    refused ||
+    writer === undefined ||
+    newcomers.length === 0 ||
+    keeper.info?.record?.public !== true
+  ) {
     return;
   }
   // One that only its health check keeps away for now has not left.

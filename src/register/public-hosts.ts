@@ -128,7 +128,7 @@ async function writeAll(
     if (result?.applied !== true) for (const { entry } of news) entry.infoDirty = true;
   }
   if (!result.applied) {
-    overtaken(keeper, first, result.current);
+    overtaken(keeper, first, conditions, result.current);
     return false;
   }
   if (record !== undefined) {
@@ -143,17 +143,22 @@ async function writeAll(
       const outcome = await writePiece(context, service, piece, { session, conditions: later });
       if (outcome.applied) return;
       applied = false;
-      overtaken(keeper, piece, outcome.current);
+      overtaken(keeper, piece, later, outcome.current);
     }),
   );
   return applied;
 }
 
 /** Somebody else was first, with the info or with one of these hosts. */
-function overtaken(keeper: ServiceKeeper, hosts: readonly HostWrite[], current: Listing): void {
+function overtaken(
+  keeper: ServiceKeeper,
+  hosts: readonly HostWrite[],
+  ofInfo: readonly Condition[],
+  current: Listing,
+): void {
   const revisions = new Map(current.hosts.map(({ id, revision }) => [id, revision]));
   const known = ({ entry: { uuid, stored } }: HostWrite): boolean =>
     stored === undefined || revisions.get(uuid) === stored.revision;
-  if (hosts.every(known)) keeper.settle(current.info, current.revision);
+  if (ofInfo.length > 0 && hosts.every(known)) keeper.settle(current.info, current.revision);
   else keeper.lookAgain();
 }

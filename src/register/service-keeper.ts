@@ -50,6 +50,10 @@ export class ServiceKeeper {
   readonly #superseded = new SupersededCredentials();
   #verify = false;
   #failing = false;
+
+  /** Whether a write of this step was refused, and how many steps in a row had one that was. */
+  #refused = false;
+  #refusals = 0;
   #verifiedAt = 0;
   readonly #settling: Settling;
   #undoTimer: CancelTimer | undefined;
@@ -88,8 +92,9 @@ export class ServiceKeeper {
     this.#loop.wake();
   }
 
-  /** What is on the store is not what is known of it: the next step looks before it writes. */
+  /** A write was refused, as what is on the store is not what is known of it: the next step looks before it writes. */
   lookAgain(): void {
+    this.#refused = true;
     this.#verify = true;
     this.#loop.wake();
   }
@@ -232,7 +237,11 @@ export class ServiceKeeper {
 
   async #fittingStep(interrupted: AbortSignal): Promise<boolean> {
     try {
+      this.#refused = false;
       const more = await this.#step(interrupted);
+      this.#refusals = this.#refused ? this.#refusals + 1 : 0;
+      // Whoever has looked and is refused all the same had better wait a moment.
+      if (this.#refusals > 1) throw overtakenAgain(this.service);
       this.#failing = false;
       return more;
     } catch (error) {
@@ -393,6 +402,11 @@ export class ServiceKeeper {
       { service: this.service, error: error.message },
     );
   }
+}
+
+function overtakenAgain(service: string): DiscoveryError {
+  const message = `writing ${service}: somebody else was first, twice in a row`;
+  return new DiscoveryError("UNAVAILABLE", message);
 }
 
 function asDiscoveryError(error: Error): DiscoveryError {

@@ -40,8 +40,9 @@ export interface Store {
    * none. (Where `atomicWrites` is not declared the changes come one after the other, those first
    * that a condition is on, then the hosts, then the info; conditions on records that are not changed
    * hold when the write begins. Others may write in between, and a conflict found late leaves what
-   * was written before it. A host that was put through this store before is replaced only as it was
-   * left then, so that a put that is carried out late undoes nothing.)
+   * was written before it. A host that lives by a session of this store is replaced as it was left
+   * then, so that a put that is carried out late undoes nothing; one that another has written since is
+   * put whatever is there.)
    *
    * A failed call may have been carried out or not. Writes asked for in the same tick may travel
    * together; they never make each other fail, and those that touch the same record are carried out
@@ -219,7 +220,7 @@ export interface Session {
   /** What the store granted, which may be more than was asked for. */
   readonly ttlSeconds: number;
 
-  /** How long it lives for certain without another answer of the store; 0 when it is lost. */
+  /** How long it lives without another answer of the store, as far as can be known; 0 when it is lost. */
   readonly remainingMs: number;
 
   /**

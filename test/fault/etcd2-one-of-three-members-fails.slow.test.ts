@@ -67,6 +67,7 @@ test.each(cases)(
  */
 async function comesBack(trio: ThreeMembers, end: () => unknown): Promise<void> {
   const { clients, etcd } = trio;
+  const before = [...(await trio.created()).keys()];
   const toldBefore = clients.map(({ follower }) => follower.told.length);
   const lookups = clients.map(({ discovery }) => lookUpAllTheTime(discovery, service));
   const unserved = longestUnserved(etcd.members);
@@ -75,6 +76,7 @@ async function comesBack(trio: ThreeMembers, end: () => unknown): Promise<void> 
   for (const each of lookups) await each.stop();
   const unservedMs = await unserved.stop();
   await Promise.all(clients.map(({ follower }) => follower.agrees(trio.raw())));
+  await eventually(async () => expect([...(await trio.created()).keys()]).toEqual(before));
   const staying = new Set(clients.map(({ registration }) => registration.uuid));
   const told = clients.map(({ follower }, i) => {
     const all = follower.told.slice(toldBefore[i]);

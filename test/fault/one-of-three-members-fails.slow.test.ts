@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { EtcdMember } from "../../src/testing/index.ts";
 import { nobodyNotices } from "../support/member-fault.ts";
+import { eventually } from "../support/eventually.ts";
 import { lookUpAllTheTime } from "../support/lookups.ts";
 import {
   longestUnserved,
@@ -64,8 +65,12 @@ test("nor when for longer than a lease lives no member sees another, and none ca
   const { clients, etcd } = trio;
   const [first, second] = etcd.members;
   const before = await trio.created();
+  const lookups = clients.map(({ discovery }) => lookUpAllTheTime(discovery, service));
   for (const member of [first, second]) member?.isolate();
   await sleep(1.2 * ttlSeconds * 1_000);
+  for (const each of lookups) await each.stop();
+  expect(lookups.flatMap(({ failures }) => failures)).toEqual([]);
+  expect(Math.max(...lookups.map((each) => each.slowestMs))).toBeLessThan(lookupMs);
   expect(clients.map(({ states }) => states)).toEqual(clients.map(() => []));
   for (const member of [first, second]) member?.rejoin();
   await servedAfter(etcd.members);
@@ -74,6 +79,9 @@ test("nor when for longer than a lease lives no member sees another, and none ca
   expect(clients.map(({ follower }) => follower.told)).toEqual(
     clients.map(({ follower }) => follower.told.filter((event) => event.startsWith("up"))),
   );
+  for (const { registration } of clients) {
+    await eventually(() => registration.state === "registered");
+  }
 });
 
 /**

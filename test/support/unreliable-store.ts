@@ -12,15 +12,36 @@ export type Fate = "answered" | "slow" | "unanswered" | "late" | "lost";
 /** A way to a store on which writes have fates. */
 export interface UnreliableStore extends Store {
   fate: Fate | ((write: Write) => Fate);
+
+  /** Called in the moment before a write is carried out, in which somebody else may be first. */
+  before: ((write: Write) => void) | undefined;
+
+  /** Whether watches tell nothing of what is changed. */
+  silent: boolean;
 }
 
 /** A way to this store on which writes may get no answer, whatever becomes of them. */
 export function unreliable(store: Store, clock: Clock): UnreliableStore {
   const own = {
     fate: "answered" as UnreliableStore["fate"],
+    before: undefined as UnreliableStore["before"],
+    silent: false,
+    watch(...[target, observer]: Parameters<Store["watch"]>) {
+      return store.watch(target, {
+        established: () => observer.established(),
+        interrupted: (error) => observer.interrupted(error),
+        changed: (batch) => {
+          if (!own.silent) observer.changed(batch);
+        },
+        ended: (reason, error) => observer.ended(reason, error),
+      });
+    },
     async write(...[write, options]: Parameters<Store["write"]>) {
       const fate = typeof own.fate === "function" ? own.fate(write) : own.fate;
-      if (fate === "answered") return store.write(write, options);
+      if (fate === "answered") {
+        own.before?.(write);
+        return store.write(write, options);
+      }
       if (fate === "slow") {
         const result = await store.write(write, options);
         await delay(clock, 2_500);

@@ -34,7 +34,7 @@ export const healthMetrics: readonly MetricDefinition<Health>[] = [
   ),
   gauge(
     "lease_remaining_seconds",
-    "How long the lease lives for certain without another answer from etcd.",
+    "How long the lease lives without another answer from etcd.",
     [],
     ({ lease }) => (lease === undefined ? [] : alone(lease.remainingMs / 1_000)),
   ),

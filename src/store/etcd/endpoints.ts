@@ -69,7 +69,7 @@ export class Endpoints<C extends EndpointChannel> {
     const { addresses, connect, clock, logger, random = Math.random } = options;
     const news = new Bell(clock);
     const onNews = (): void => news.ring();
-    this.#all = addresses.map(
+    this.#all = [...new Set(addresses)].map(
       (address) => new Endpoint(address, connect(address), { clock, random, onNews }),
     );
     this.#failure = options.failure;

@@ -209,8 +209,11 @@ export class KeepAliveStream {
 
   /** Words that are further apart than two turns are not of one time: there may have been a leader in between. */
   #countLeaderless(): void {
+    const { count } = this.#client.endpoints;
+    // The word of one is no majority's, whatever its cluster.
+    if (count === 1) return;
     const latest = [...this.#leaderless.values()].sort((one, other) => other - one);
-    const since = latest[Math.floor(this.#client.endpoints.count / 2)];
+    const since = latest[Math.floor(count / 2)];
     if (since === undefined || this.#client.clock.now() - since > 2 * this.#intervalMs) return;
     this.#observer.leaderless(since);
   }

@@ -117,7 +117,7 @@ export class EtcdSession implements Session {
 
   /**
    * Only a leader ends leases, and the next one begins by giving each its whole time again (etcd,
-   * lease/lessor.go, `Promote`). That is believed for as long as the lease would live once more: the
+   * lease/lessor.go, `Promote`; of more than five minutes, with checkpoints, what was left). That is believed for as long as the lease would live once more: the
    * endpoints that are known may be a minority, and the others have a leader.
    */
   #putOff(since: number): void {
@@ -130,7 +130,7 @@ export class EtcdSession implements Session {
     this.#cancelDeadline?.();
     this.#cancelDeadline = overdue(
       this.client.clock,
-      () => this.#runOut(ttlSeconds),
+      () => this.#runOut(),
       this.#deadline - this.client.clock.now(),
       false,
     );
@@ -157,11 +157,13 @@ export class EtcdSession implements Session {
     }
   }
 
-  #runOut(ttlSeconds: number): void {
-    const lateMs = Math.round(this.client.clock.now() - this.#deadline);
+  #runOut(): void {
+    const now = this.client.clock.now();
+    const lateMs = Math.round(now - this.#deadline);
+    const silentMs = now - lateMs - this.#renewedAt;
     this.lose(
       lateMs < stallMs
-        ? `etcd gave no answer for ${ttlSeconds} s`
+        ? `etcd has not renewed its lease for ${Math.round(silentMs / 1_000)} s`
         : `its time had run out ${lateMs} ms before this process got to look`,
     );
   }

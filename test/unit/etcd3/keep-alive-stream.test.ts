@@ -27,9 +27,13 @@ beforeEach(() => {
   channels = [];
   calls = [];
   over = new Set();
+  store = storeAt(["first", "second"]);
+});
+
+function storeAt(addresses: readonly string[]): Etcd3Store {
   let chosen = 0;
-  store = new Etcd3Store({
-    addresses: ["first", "second"],
+  return new Etcd3Store({
+    addresses,
     connect() {
       const channel = new ScriptedChannel();
       channel.answer = (method, request) => {
@@ -48,7 +52,7 @@ beforeEach(() => {
     // The first choice is between endpoints, the others are of times.
     random: () => (chosen++ === 0 ? 0 : 0.5),
   });
-});
+}
 
 afterEach(async () => {
   await store.close();
@@ -183,13 +187,28 @@ async function knowsNoLeader(): Promise<void> {
   stream.end(noLeader());
 }
 
-test("while most endpoints say that there is no leader, nobody can end the lease", async () => {
+test.each([2, 3, 4, 5])(
+  "while most of %d endpoints say that there is no leader, nobody can end the lease",
+  async (count) => {
+    await store.close();
+    store = storeAt(Array.from({ length: count }, (_, index) => `etcd-${index}`));
+    const session = await open();
+    await clock.advance(1_000);
+    for (let words = 0; words < Math.floor(count / 2); words += 1) await knowsNoLeader();
+    expect(session.remainingMs).toBeLessThan(5_000);
+    await knowsNoLeader();
+    expect(session.remainingMs).toBeGreaterThan(5_900);
+    answer(await current());
+  },
+);
+
+test("of one endpoint that is not believed: others may have a leader", async () => {
+  await store.close();
+  store = storeAt(["only", "only"]);
   const session = await open();
   await clock.advance(1_000);
-  await knowsNoLeader();
+  for (let words = 0; words < 3; words += 1) await knowsNoLeader();
   expect(session.remainingMs).toBeLessThan(5_000);
-  await knowsNoLeader();
-  expect(session.remainingMs).toBeGreaterThan(5_900);
   answer(await current());
 });
 

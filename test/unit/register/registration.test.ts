@@ -7,6 +7,7 @@ import type { Store } from "../../../src/store/store.ts";
 import { manualClock, memoryStore } from "../../../src/testing/index.ts";
 import { eventually } from "../../support/eventually.ts";
 import { recordsOf } from "../../support/records.ts";
+import { statesOf } from "../../support/registrations.ts";
 import { unreliable } from "../../support/unreliable-store.ts";
 
 const open: Discovery[] = [];
@@ -610,32 +611,125 @@ test.for([
   },
 );
 
-test.for([
+describe.each([
   ["private", privateHost],
   ["public", publicHost("u", "p")],
-] as const)(
-  "an update of a %s host whose record a foreign hand has just written is made all the same",
-  async ([, host]) => {
+] as const)("a %s host", (_, host) => {
+  /** One that is registered, by a way on which others may be first. */
+  async function registered() {
     const clock = manualClock();
     const store = memoryStore({ clock });
-    const registration = discover({ store }).register("api", host);
+    const way = unreliable(store.connect(), clock);
+    const discovery = discover({ store: way });
+    const registration = discovery.register("api", host);
     await clock.advance(10);
     const id = registration.uuid;
     const [record] = (await recordsOf(store, "api")).hosts;
     if (record === undefined) throw new Error("not registered");
-    for (const foreign of [encodeHost(record), encodeHost({ ...record, weight: 9 }), undefined]) {
-      if (foreign === undefined) store.delete("api", { kind: "host", id });
-      else store.put("api", { kind: "host", id }, foreign);
-      const updated = registration.update({ weight: (foreign?.length ?? 0) + 1 });
-      await clock.advance(1_500);
+    const put = (changes: Partial<typeof record>) =>
+      store.put("api", { kind: "host", id }, encodeHost({ ...record, ...changes }));
+    /** Does something in the moment before the next write of it. */
+    const beforeWriting = (act: () => void): void => {
+      way.before = ({ changes }) => {
+        if (!changes.some((change) => change.kind === "put-host")) return;
+        way.before = undefined;
+        act();
+      };
+    };
+    const remove = () => store.delete("api", { kind: "host", id });
+    const states = statesOf(registration);
+    return { clock, store, way, discovery, registration, put, remove, beforeWriting, states };
+  }
+
+  test.for([
+    ["the same", (it) => it.put({}), { weight: 3 }],
+    ["something else", (it) => it.put({ weight: 9 }), { weight: 3 }],
+    ["nothing", (it) => it.remove(), { weight: 3 }],
+    ["an order to drain", (it) => it.put({ draining: true }), { weight: 3, draining: true }],
+  ] as [string, (it: Awaited<ReturnType<typeof registered>>) => void, object][])(
+    "is updated all the same if somebody is first, and writes %s",
+    async ([, foreign, expected]) => {
+      const it = await registered();
+      it.beforeWriting(() => foreign(it));
+      // Also if nobody says so.
+      it.way.silent = true;
+      const updated = it.registration.update({ weight: 3 });
+      await it.clock.advance(2_500);
       await updated;
-      expect((await recordsOf(store, "api")).hosts).toMatchObject([
-        { weight: (foreign?.length ?? 0) + 1 },
-      ]);
-      expect(registration.state).toBe("registered");
-    }
-  },
-);
+      expect((await recordsOf(it.store, "api")).hosts).toMatchObject([expected]);
+      expect(it.way.before).toBeUndefined();
+      expect(it.registration.state).toBe("draining" in expected ? "draining" : "registered");
+    },
+  );
+
+  test("does not keep others from being written when somebody is first", async () => {
+    const it = await registered();
+    const other = it.discovery.register("api", { ...host, privateHostname: "n2" });
+    await it.clock.advance(10);
+    const states = statesOf(other);
+    it.beforeWriting(() => it.put({ weight: 9 }));
+    const updated = [it.registration.update({ weight: 3 }), other.update({ weight: 4 })];
+    await it.clock.advance(2_500);
+    await Promise.all(updated);
+    const { hosts } = await recordsOf(it.store, "api");
+    expect(new Set(hosts.map(({ weight }) => weight))).toEqual(new Set([3, 4]));
+    expect(states).toEqual([]);
+  });
+
+  test("waits longer and longer if somebody is first again and again", async () => {
+    const it = await registered();
+    let writes = 0;
+    it.way.before = () => {
+      writes += 1;
+      it.put({ weight: 3 });
+    };
+    void it.registration.update({ weight: 3 }).catch(() => {});
+    it.way.silent = true;
+    await it.clock.advance(10_000);
+    expect(writes).toBeGreaterThan(5);
+    expect(writes).toBeLessThan(50);
+    it.way.before = undefined;
+    await it.clock.advance(1_000);
+    expect((await recordsOf(it.store, "api")).hosts).toMatchObject([{ weight: 3 }]);
+  });
+
+  test.for([
+    [{ weight: 2 }, { weight: 3 }],
+    [{ draining: true }, { draining: false }],
+  ])("takes its own update for its own that had no answer: %j", async ([first, second]) => {
+    const it = await registered();
+    it.way.fate = "lost";
+    void it.registration.update(first ?? {});
+    await it.clock.advance(0);
+    it.way.fate = "answered";
+    it.beforeWriting(() => it.put(first ?? {}));
+    const updated = it.registration.update(second ?? {});
+    await it.clock.advance(2_500);
+    await updated;
+    expect(it.way.before).toBeUndefined();
+    expect(it.states).toEqual([]);
+    const { hosts } = await recordsOf(it.store, "api");
+    expect(hosts).toMatchObject([second ?? {}]);
+  });
+
+  test("comes back if what a first write without an answer has left runs out before the next", async () => {
+    const clock = manualClock();
+    const store = memoryStore({ clock });
+    const way = unreliable(store.connect(), clock);
+    const registration = discover({ store: way }).register("api", host);
+    way.fate = "unanswered";
+    await clock.advance(0);
+    store.outage(true);
+    await clock.advance(6_000);
+    way.fate = "lost";
+    store.outage(false);
+    await clock.advance(1_000);
+    await clock.advance(6_000);
+    way.fate = "answered";
+    await clock.advance(5_000);
+    expect(registration.state).toBe("registered");
+  });
+});
 
 test("a host whose first write got no answer, and was found on the store, is put back like any other", async () => {
   const clock = manualClock();
