@@ -161,7 +161,11 @@ export class Mirror {
     const { store, timeoutMs, turnstile } = this.#context;
     return turnstile.pass(signal, () => {
       onTurn?.();
-      return store.read(this.service, { info: true, hosts: "all" }, { signal, timeoutMs });
+      return store.read(
+        this.service,
+        { info: true, hosts: "all" },
+        { signal, timeoutMs, together: true },
+      );
     });
   }
 

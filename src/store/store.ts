@@ -122,6 +122,12 @@ export interface ReadOptions extends CallOptions {
    * one, or cannot do it, need not look at it.
    */
   readonly settleAfterMs?: number | undefined;
+
+  /**
+   * Whether it may wait for the end of this turn of the event loop, to travel with what else is read
+   * then. Default: false. Stores for which that is nothing need not look at it.
+   */
+  readonly together?: boolean | undefined;
 }
 
 /** Which records of a service. */

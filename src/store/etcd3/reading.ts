@@ -10,10 +10,10 @@ import {
 import { delay } from "../../async/abort.ts";
 import type { HostName, Listing, ReadOptions, Selection } from "../store.ts";
 import type { Client } from "./client.ts";
-import type { RangeRequest, RangeResponse } from "./gen/etcd.ts";
+import type { RangeRequest } from "./gen/etcd.ts";
 import { GrpcError, GrpcStatus } from "./grpc-error.ts";
 import { afterKey, afterPrefix, oneKey, prefixRange, sortedByBytes, textOf } from "./keys.ts";
-import * as methods from "./methods.ts";
+import { askRanges, RangeBatches } from "./ranges.ts";
 import { hostRecords, keyOf, keyValueOf, ListedRecord, revisionOf } from "./record.ts";
 import { secondBest } from "./second-best.ts";
 import { discoveryError } from "./status.ts";
@@ -37,17 +37,19 @@ interface Held {
   readonly ranges: readonly (readonly Uint8Array[])[];
 }
 
-/** How long it may take, and what ends it. */
-type Call = Pick<ReadOptions, "signal" | "timeoutMs">;
+/** How long it may take, what ends it, and whether it may wait for others. */
+type Call = Pick<ReadOptions, "signal" | "timeoutMs" | "together">;
 
 /** Reads the records, each in one round trip unless there is more than a page of them. */
 export class Reading {
   readonly #client: Client;
   readonly #prefix: string;
+  readonly #batches: RangeBatches;
 
   constructor(client: Client, prefix: string) {
     this.#client = client;
     this.#prefix = prefix;
+    this.#batches = new RangeBatches(client);
   }
 
   /** See `Store.read`. */
@@ -158,11 +160,11 @@ export class Reading {
     }
   }
 
-  /** Reads ranges a page at a time. */
+  /** Reads ranges a page at a time; it is the first pages that may travel with others'. */
   async #gather(
     ranges: readonly RangeRequest[],
     next: (last: Uint8Array) => Uint8Array,
-    { signal, timeoutMs }: Call,
+    { signal, timeoutMs, together }: Call,
     keys: () => readonly string[],
   ): Promise<Held> {
     const deadline = this.#client.clock.now() + timeoutMs;
@@ -170,7 +172,10 @@ export class Reading {
     for (let remainingMs = timeoutMs; ; remainingMs = deadline - this.#client.clock.now()) {
       try {
         const firsts = ranges.map((range) => ({ ...range, limit: BigInt(size) }));
-        const pages = await this.#ask(firsts, signal, remainingMs);
+        const call = { signal, timeoutMs: remainingMs };
+        const pages = await (together === true
+          ? this.#batches.ask(firsts, call)
+          : askRanges(this.#client, firsts, call));
         const revision = Number(pages[0]?.header?.revision ?? 0);
         const held: (readonly Uint8Array[])[] = [];
         for (const [index, range] of ranges.entries()) {
@@ -180,7 +185,8 @@ export class Reading {
             const key = next(keyOf(last));
             const limit = BigInt(size < pageSize ? size : furtherPageSize(page.kvs));
             const rest = { ...range, key, limit, revision: BigInt(revision) };
-            [page] = await this.#ask([rest], signal, deadline - this.#client.clock.now());
+            const leftMs = deadline - this.#client.clock.now();
+            [page] = await askRanges(this.#client, [rest], { signal, timeoutMs: leftMs });
             for (const further of page?.kvs ?? []) encoded.push(further);
             last = page?.kvs.at(-1);
           }
@@ -199,35 +205,6 @@ export class Reading {
         throw discoveryError(error, `read ${keys().join(" and ")}`);
       }
     }
-  }
-
-  /** One round trip. */
-  async #ask(
-    ranges: readonly RangeRequest[],
-    signal: AbortSignal | undefined,
-    timeoutMs: number,
-  ): Promise<(RangeResponse | undefined)[]> {
-    const [first] = ranges;
-    const alone = first?.serializable === true;
-    const call = { signal, timeoutMs, repeatable: true, linearizable: true };
-    const client = this.#client;
-    if (ranges.length === 1 && first !== undefined) {
-      return [
-        await (alone
-          ? client.askAny(methods.range, first, call)
-          : client.unary(methods.range, first, call)),
-      ];
-    }
-    const success = ranges.map((range) => ({ requestRange: range }));
-    const request = { compare: [], success, failure: [] };
-    const { header, responses } = await (alone
-      ? client.askAny(methods.txn, request, call)
-      : client.unary(methods.txn, request, call));
-    return responses.map(({ responseRange }) => {
-      // Only the transaction itself tells who answered.
-      if (responseRange !== undefined) responseRange.header = header;
-      return responseRange;
-    });
   }
 
   /** The newest host is the best to tell this history from another by. */
