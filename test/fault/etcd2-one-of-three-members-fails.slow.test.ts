@@ -55,7 +55,7 @@ test.each(cases)(
     if (victim === undefined) throw new Error("there is one");
     const measured = await nobodyNotices(trio, victim, () => begin(victim), forMs, ownMs);
     console.log(`a ${role} ${fault}: ${JSON.stringify(measured)}`);
-    await comesBack(trio, () => end(victim));
+    await comesBack(trio, victim, () => end(victim));
   },
 );
 
@@ -65,9 +65,13 @@ test.each(cases)(
  * renew a key meanwhile. What has expired so is put back, once, and nothing else is told; but for a write
  * of a host that has left since, which a member that slept has carried out on waking: it is taken off again.
  */
-async function comesBack(trio: ThreeMembers, end: () => unknown): Promise<void> {
+async function comesBack(
+  trio: ThreeMembers,
+  victim: EtcdMember,
+  end: () => unknown,
+): Promise<void> {
   const { clients, etcd } = trio;
-  const before = [...(await trio.created()).keys()];
+  const before = [...(await trio.created(victim)).keys()];
   const toldBefore = clients.map(({ follower }) => follower.told.length);
   const lookups = clients.map(({ discovery }) => lookUpAllTheTime(discovery, service));
   const unserved = longestUnserved(etcd.members);
