@@ -17,6 +17,12 @@ const ttlSeconds = 5;
 /** Longer than a lease lives that nobody keeps. */
 const forMs = 1.6 * ttlSeconds * 1_000;
 
+/**
+ * A lease outlives an etcd that says that it has no leader for so long: one that is put off lives for
+ * twice its time, and was renewed a third of it ago at most.
+ */
+const outlivedMs = 1.6 * ttlSeconds * 1_000;
+
 /** A lookup takes no longer than this. */
 const lookupMs = 2_500;
 
@@ -85,9 +91,12 @@ test("nor when for longer than a lease lives no member sees another, and none ca
 });
 
 /**
- * The member serves again, and still nobody notices, however long etcd takes to choose a leader anew;
- * but for this, which is etcd's own doing: a member that slept may have taken in a write of a host that
- * has left since. That must be taken off again.
+ * The member serves again, and still nobody notices, but for what is etcd's own doing:
+ *
+ * - one that takes very long to choose a leader anew. Then a registration may take another lease, but
+ *   no record may be gone for a moment.
+ * - a member that slept may have taken in a write of a host that has left since. That must be taken
+ *   off again.
  */
 async function comesBack(trio: ThreeMembers, end: () => unknown): Promise<void> {
   const { clients, etcd } = trio;
@@ -99,7 +108,8 @@ async function comesBack(trio: ThreeMembers, end: () => unknown): Promise<void> 
   // As long as it takes a lease to run out that nobody renews any more.
   await sleep(forMs);
   for (const each of lookups) await each.stop();
-  console.log(`coming back, etcd did not serve for up to ${Math.round(await unserved.stop())} ms`);
+  const unservedMs = await unserved.stop();
+  console.log(`coming back, etcd did not serve for up to ${Math.round(unservedMs)} ms`);
   await Promise.all(clients.map(({ follower }) => follower.agrees(etcd)));
   const after = await trio.created();
   expect([...after.keys()]).toEqual([...before.keys()]);
@@ -115,7 +125,9 @@ async function comesBack(trio: ThreeMembers, end: () => unknown): Promise<void> 
   }
   expect(lookups.flatMap(({ failures }) => failures)).toEqual([]);
   expect(Math.max(...lookups.map((each) => each.slowestMs))).toBeLessThan(lookupMs);
-  expect(clients.map(({ states }) => states)).toEqual(clients.map(() => []));
+  if (unservedMs < outlivedMs) {
+    expect(clients.map(({ states }) => states)).toEqual(clients.map(() => []));
+  }
 }
 
 function never(): never {
