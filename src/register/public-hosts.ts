@@ -157,8 +157,10 @@ function overtaken(
   current: Listing,
 ): void {
   const revisions = new Map(current.hosts.map(({ id, revision }) => [id, revision]));
+  // Where changes are made one by one, no condition is on the hosts.
+  const { atomicWrites } = keeper.context.store.capabilities;
   const known = ({ entry: { uuid, stored } }: HostWrite): boolean =>
-    stored === undefined || revisions.get(uuid) === stored.revision;
+    !atomicWrites || stored === undefined || revisions.get(uuid) === stored.revision;
   if (ofInfo.length > 0 && hosts.every(known)) keeper.settle(current.info, current.revision);
   else keeper.lookAgain();
 }
