@@ -117,8 +117,9 @@ export class EtcdSession implements Session {
 
   /**
    * Only a leader ends leases, and the next one begins by giving each its whole time again (etcd,
-   * lease/lessor.go, `Promote`; of more than five minutes, with checkpoints, what was left). That is believed for as long as the lease would live once more: the
-   * endpoints that are known may be a minority, and the others have a leader.
+   * lease/lessor.go, `Promote`; of more than five minutes, with checkpoints, what was left). That is
+   * believed for as long as the lease would live once more: the endpoints that are known may be a
+   * minority, and the others have a leader.
    */
   #putOff(since: number): void {
     const ttlMs = this.ttlSeconds * 1_000;
