@@ -2,7 +2,7 @@ import { onAbort } from "../../async/abort.ts";
 import type { Clock } from "../../async/clock.ts";
 import { overdue } from "../../async/overdue.ts";
 import { DiscoveryError } from "../../errors.ts";
-import { Turnstile } from "../../async/turnstile.ts";
+import { type Patience, Turnstile } from "../../async/turnstile.ts";
 import type { Logger } from "../../logger.ts";
 import { CallError } from "../etcd/call-error.ts";
 import { Cluster, type Mark } from "../etcd/cluster.ts";
@@ -22,7 +22,7 @@ import {
   KeysError,
   type KeysRequest,
 } from "./keys-api.ts";
-import { decodeAnswer, encodeRequest } from "./keys-message.ts";
+import { decodeAnswer, decodeIndexOnly, encodeRequest } from "./keys-message.ts";
 import { Poll, type PollObserver, type PollRequest } from "./poll.ts";
 import { ReportedHttpChannel } from "./reported-http-channel.ts";
 import { callerError, endpointFailure, refusalOf, withoutIndex } from "./status.ts";
@@ -74,6 +74,9 @@ export interface ClientCall extends ReachOptions {
   readonly onAttempt?: ((startedAt: number) => void) | undefined;
 }
 
+/** Reads an answer that grants what was asked for. */
+type Decode<T> = (text: string, index: number | undefined, address: string) => T;
+
 /** Requests to the cluster: fail-over, credentials, and an eye on whether it is still the same cluster. */
 export class Client {
   readonly #clock: Clock;
@@ -114,26 +117,41 @@ export class Client {
    *
    * @param what the request, for messages, such as `read "/services/demo"`
    */
-  async call(what: string, request: KeysRequest, call: ClientCall): Promise<KeysAnswer> {
+  call(what: string, request: KeysRequest, call: ClientCall): Promise<KeysAnswer> {
+    return this.#inTurn(what, request, call, decodeAnswer);
+  }
+
+  /**
+   * As {@link call}, for a PUT of which only the index is wanted that it got: etcd need not tell what
+   * is there now, and was before.
+   */
+  put(what: string, request: KeysRequest, call: ClientCall): Promise<number> {
+    const parameters = { ...request.parameters, noValueOnSuccess: "true" };
+    return this.#inTurn(what, { ...request, parameters }, call, decodeIndexOnly);
+  }
+
+  #inTurn<T>(what: string, request: KeysRequest, call: ClientCall, decode: Decode<T>): Promise<T> {
     const deadline = this.#clock.now() + call.timeoutMs;
     // Who waits in line has not begun: no endpoint is to be blamed for it.
     const turnstile = call.urgent === true ? this.#urgent : this.#turnstile;
-    const work = (): Promise<KeysAnswer> => this.#call(what, request, call, deadline);
-    if (turnstile.free) return turnstile.pass(undefined, work);
-    return this.#inTime(what, call, (signal) => turnstile.pass(signal, work));
+    const work = (): Promise<T> => this.#call(what, request, call, decode, deadline);
+    return turnstile.pass(call.signal, work, this.#patience(what, call));
   }
 
-  async #call(
+  async #call<T>(
     what: string,
     request: KeysRequest,
     call: ClientCall,
+    decode: Decode<T>,
     deadline: number,
-  ): Promise<KeysAnswer> {
+  ): Promise<T> {
     const left = (): ReachOptions => ({ ...call, timeoutMs: deadline - this.#clock.now() });
-    const { linearizable = false } = call;
+    const { signal, repeatable, linearizable = false } = call;
     const byAll = request.method !== "GET" || linearizable;
-    const quorum = request.method === "GET" && linearizable ? { quorum: "true" } : {};
-    const sent = { ...request, parameters: { ...request.parameters, ...quorum } };
+    const sent =
+      request.method === "GET" && linearizable
+        ? { ...request, parameters: { ...request.parameters, quorum: "true" } }
+        : request;
     for (let again = false; ; again = true) {
       const authorization =
         this.#credentials.current ??
@@ -142,8 +160,9 @@ export class Client {
       try {
         const { timeoutMs } = left();
         if (timeoutMs <= 0) throw this.#lateError(what, call.timeoutMs);
-        return await this.#failOver(what, { ...call, timeoutMs }, (channel, deadlineMs) =>
-          this.#ask(channel, sent, { ...call, deadlineMs, authorization, mark }),
+        const options = { signal, timeoutMs, repeatable, onAttempt: call.onAttempt };
+        return await this.#failOver(what, options, (channel, deadlineMs) =>
+          this.#ask(channel, sent, { signal, deadlineMs, repeatable }, authorization, mark, decode),
         );
       } catch (error) {
         if (!isKeysError(error, errorCodes.unauthorized)) throw error;
@@ -165,7 +184,7 @@ export class Client {
         askForLeader(channel, { signal, deadlineMs }),
       );
     };
-    await this.#inTime("be reached", options, (inTime) => this.#turnstile.pass(inTime, ask));
+    await this.#turnstile.pass(signal, ask, this.#patience("be reached", options));
   }
 
   /**
@@ -214,20 +233,21 @@ export class Client {
     }
   }
 
-  /** One request to one endpoint. */
-  async #ask(
+  /**
+   * One request to one endpoint.
+   *
+   * @param mark what was known of the cluster before; undefined: one member alone answers
+   */
+  async #ask<T>(
     channel: HttpChannel,
     request: KeysRequest,
-    call: HttpCallOptions & {
-      readonly authorization: Authorization;
-
-      /** What was known of the cluster before; undefined: one member alone answers. */
-      readonly mark: Mark | undefined;
-    },
-  ): Promise<KeysAnswer> {
-    const { authorization, mark } = call;
-    const answer = await channel.request(encodeRequest(request, authorization.header), call);
-    const address = channel.origin.origin;
+    options: HttpCallOptions,
+    authorization: Authorization,
+    mark: Mark | undefined,
+    decode: Decode<T>,
+  ): Promise<T> {
+    const answer = await channel.request(encodeRequest(request, authorization.header), options);
+    const { address } = channel;
     const refusal = refusalOf(answer, address);
     const header = headerOf(answer.headers);
     if (refusal === undefined || (refusal instanceof KeysError && wasLookedUp(refusal))) {
@@ -236,7 +256,7 @@ export class Client {
       else if (this.#cluster.notice(header)) void this.#verify(request.key);
     }
     if (refusal !== undefined) throw refusal;
-    const decoded = decodeAnswer(answer.body, header?.revision, address);
+    const decoded = decode(answer.body, header?.revision, address);
     if (header === undefined && request.method === "GET") throw withoutIndex(address);
     return decoded;
   }
@@ -254,6 +274,10 @@ export class Client {
     } finally {
       this.#verifying = false;
     }
+  }
+
+  #patience(what: string, { timeoutMs }: ReachOptions): Patience {
+    return { clock: this.#clock, timeoutMs, late: () => this.#lateError(what, timeoutMs) };
   }
 
   /** Does something under a signal that aborts when the call may take no longer, too. */

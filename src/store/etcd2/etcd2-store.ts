@@ -138,13 +138,13 @@ export class Etcd2Store implements Store, SessionOwner {
       };
       const request = { method: "PUT", key, parameters } as const;
       try {
-        const { node } = await this.#client.call(`refresh "${key}"`, request, {
+        const index = await this.#client.put(`refresh "${key}"`, request, {
           timeoutMs: options.timeoutMs,
           repeatable: true,
           urgent: true,
           onAttempt: (startedAt) => (sentAt = startedAt),
         });
-        host.modifiedIndex = Math.max(host.modifiedIndex, node.modifiedIndex);
+        host.modifiedIndex = Math.max(host.modifiedIndex, index);
         return sentAt;
       } catch (error) {
         if (isKeysError(error, errorCodes.notFound)) return again();

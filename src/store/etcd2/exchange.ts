@@ -1,4 +1,10 @@
-import { type ClientRequest, type IncomingHttpHeaders, request as httpRequest } from "node:http";
+import {
+  type ClientRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  request as httpRequest,
+} from "node:http";
 import { reasonOf } from "../etcd/reason.ts";
 import { HttpError } from "./http-error.ts";
 import type { SocketAgent } from "./socket-agent.ts";
@@ -21,52 +27,42 @@ export interface ExchangeObserver {
   head(status: number, headers: IncomingHttpHeaders): void;
   data(chunk: Buffer): void;
   ended(): void;
-
-  /** @param stale whether a kept connection had been given up by the other side, it seems: the request may not even have been read */
-  failed(error: HttpError, stale: boolean): void;
+  failed(error: HttpError): void;
 }
 
-/** One request on its way, and its answer. */
+export interface ExchangeOptions {
+  readonly agent: SocketAgent;
+  readonly origin: URL;
+  readonly request: HttpRequest;
+
+  /** Whether it may be sent again although the first may have been carried out. */
+  readonly repeatable: boolean;
+  readonly observer: ExchangeObserver;
+
+  /** Called when nothing is left of it, however it ended. */
+  readonly onGone: (exchange: Exchange) => void;
+}
+
+/**
+ * One request on its way, and its answer. Where a kept connection had been given up by the other side,
+ * a request that may be repeated is.
+ */
 export class Exchange {
-  readonly #agent: SocketAgent;
-  readonly #origin: URL;
-  readonly #observer: ExchangeObserver;
-  readonly #request: ClientRequest;
-  readonly #onGone: () => void;
+  readonly #options: ExchangeOptions;
+  #request: ClientRequest;
+  #repeatable: boolean;
   #readBefore = 0;
   #over = false;
 
-  /** @param onGone called when nothing is left of it, however it ended */
-  constructor(
-    agent: SocketAgent,
-    origin: URL,
-    request: HttpRequest,
-    observer: ExchangeObserver,
-    onGone: () => void,
-  ) {
-    const { method, path, body, authorization } = request;
-    this.#agent = agent;
-    this.#origin = origin;
-    this.#observer = observer;
-    this.#onGone = onGone;
-    this.#request = httpRequest({
-      agent,
-      method,
-      path,
-      headers: {
-        host: origin.host,
-        "user-agent": "etcd-discovery",
-        ...(body === undefined ? {} : { "content-type": "application/x-www-form-urlencoded" }),
-        ...(authorization === undefined ? {} : { authorization }),
-      },
-    });
-    this.#listen();
-    this.#request.end(body);
+  constructor(options: ExchangeOptions) {
+    this.#options = options;
+    this.#repeatable = options.repeatable;
+    this.#request = this.#send();
   }
 
   /** Whether the request has certainly not been sent so far. */
   get neverSent(): boolean {
-    return !this.#agent.isConnected(this.#request.socket);
+    return !this.#options.agent.isConnected(this.#request.socket);
   }
 
   /** Ends it without a word to the observer. Idempotent. */
@@ -76,38 +72,50 @@ export class Exchange {
   }
 
   /** Ends it for a reason. */
-  fail(cause: unknown, stale = false): void {
+  fail(cause: unknown): void {
     if (this.#over) return;
     const { neverSent } = this;
+    const { origin, observer } = this.#options;
     const what = neverSent ? "cannot connect to" : "lost the connection to";
-    const message = `${what} ${this.#origin.origin}: ${reasonOf(cause)}`;
+    const message = `${what} ${origin.origin}: ${reasonOf(cause)}`;
     this.cancel();
-    this.#observer.failed(new HttpError("fault", message, { cause, neverSent }), stale);
+    observer.failed(new HttpError("fault", message, { cause, neverSent }));
   }
 
-  #listen(): void {
-    const request = this.#request;
+  #send(): ClientRequest {
+    const { agent, origin } = this.#options;
+    const { method, path, body, authorization } = this.#options.request;
+    const headers: OutgoingHttpHeaders = { host: origin.host, "user-agent": "etcd-discovery" };
+    if (body !== undefined) headers["content-type"] = "application/x-www-form-urlencoded";
+    if (authorization !== undefined) headers["authorization"] = authorization;
+    const request = httpRequest({ agent, method, path, headers });
     request.once("socket", ({ bytesRead }) => {
       this.#readBefore = bytesRead;
     });
-    request.on("error", (error) => this.fail(error, this.#isStale()));
-    request.once("response", (answer) => {
-      if (this.#over) return;
-      this.#observer.head(answer.statusCode ?? 0, answer.headers);
-      answer.on("data", (chunk: Buffer) => {
-        if (!this.#over) this.#observer.data(chunk);
-      });
-      answer.on("error", (error) => this.fail(error));
-      answer.once("close", () => this.#endedEarly("the answer was cut off"));
-      answer.once("end", () => {
-        if (this.#over || !answer.complete) return;
-        this.#over = true;
-        this.#observer.ended();
-      });
-    });
+    request.on("error", (error) => this.#failed(error));
+    request.once("response", (answer) => this.#answered(answer));
     request.once("close", () => {
+      if (request !== this.#request) return;
       this.#endedEarly("there was no answer");
-      this.#onGone();
+      this.#options.onGone(this);
+    });
+    request.end(body);
+    return request;
+  }
+
+  #answered(answer: IncomingMessage): void {
+    if (this.#over) return;
+    const { observer } = this.#options;
+    observer.head(answer.statusCode ?? 0, answer.headers);
+    answer.on("data", (chunk: Buffer) => {
+      if (!this.#over) observer.data(chunk);
+    });
+    answer.on("error", (error) => this.fail(error));
+    answer.once("close", () => this.#endedEarly("the answer was cut off"));
+    answer.once("end", () => {
+      if (this.#over || !answer.complete) return;
+      this.#over = true;
+      observer.ended();
     });
   }
 
@@ -116,6 +124,18 @@ export class Exchange {
     if (!this.#over) this.fail(new Error(how));
   }
 
+  #failed(error: Error): void {
+    if (this.#over || !this.#repeatable || !this.#isStale()) {
+      this.fail(error);
+      return;
+    }
+    this.#repeatable = false;
+    // What was kept along with it is not likely to be better.
+    this.#options.agent.dropIdle();
+    this.#request = this.#send();
+  }
+
+  /** Whether a kept connection had been given up by the other side, it seems: the request may not even have been read. */
   #isStale(): boolean {
     const { reusedSocket, socket } = this.#request;
     return reusedSocket && socket !== null && socket.bytesRead === this.#readBefore;

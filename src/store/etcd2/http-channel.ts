@@ -50,7 +50,9 @@ export type OpenExchange = Pick<Exchange, "neverSent" | "cancel">;
  * `signal.reason`. It connects when it is used, and reads the files of `tls` each time.
  */
 export class HttpChannel implements EndpointChannel {
-  readonly origin: URL;
+  /** Where the endpoint listens. */
+  readonly address: string;
+  readonly #origin: URL;
   readonly #clock: Clock;
   readonly #calls: SocketAgent;
   readonly #streams: SocketAgent;
@@ -58,11 +60,12 @@ export class HttpChannel implements EndpointChannel {
   #closed = false;
 
   constructor(options: HttpChannelOptions) {
-    this.origin = new URL(options.origin);
+    this.#origin = new URL(options.origin);
+    this.address = this.#origin.origin;
     this.#clock = options.clock;
     // One more, so that a question for a sign of life need not wait for calls that hang.
-    this.#calls = new SocketAgent(this.origin, options.tls, mostCalls + mostUrgentCalls + 1);
-    this.#streams = new SocketAgent(this.origin, options.tls, Infinity);
+    this.#calls = new SocketAgent(this.#origin, options.tls, mostCalls + mostUrgentCalls + 1);
+    this.#streams = new SocketAgent(this.#origin, options.tls, Infinity);
   }
 
   /** One request, and the whole answer. */
@@ -72,7 +75,8 @@ export class HttpChannel implements EndpointChannel {
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
       let size = 0;
-      let head: Pick<HttpAnswer, "status" | "headers"> = { status: 0, headers: {} };
+      let status = 0;
+      let headers: IncomingHttpHeaders = {};
       const over = (): void => {
         cancelDeadline();
         forget?.();
@@ -83,19 +87,22 @@ export class HttpChannel implements EndpointChannel {
         reject(reason);
       };
       const observer: ExchangeObserver = {
-        head: (status, headers) => {
-          head = { status, headers };
+        head: (itsStatus, itsHeaders) => {
+          status = itsStatus;
+          headers = itsHeaders;
         },
         data: (chunk) => {
           chunks.push(chunk);
           size += chunk.length;
           if (size <= mostBytes) return;
-          const message = `${this.origin.origin} answered more than ${mostBytes} bytes`;
+          const message = `${this.address} answered more than ${mostBytes} bytes`;
           giveUp(new HttpError("request", message, { answered: true }));
         },
         ended: () => {
           over();
-          resolve({ ...head, body: Buffer.concat(chunks).toString() });
+          // Nearly every answer comes in one piece.
+          const whole = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
+          resolve({ status, headers, body: whole?.toString() ?? "" });
         },
         failed: (error) => {
           over();
@@ -104,7 +111,7 @@ export class HttpChannel implements EndpointChannel {
       };
       const exchange = this.#begin(this.#calls, request, observer, repeatable);
       const late = (): void => {
-        const message = `${this.origin.origin} gave no answer within ${Math.round(deadlineMs)} ms`;
+        const message = `${this.address} gave no answer within ${Math.round(deadlineMs)} ms`;
         giveUp(new HttpError("silence", message, { neverSent: exchange.neverSent }));
       };
       const cancelDeadline = overdue(this.#clock, late, deadlineMs);
@@ -134,40 +141,20 @@ export class HttpChannel implements EndpointChannel {
     await Promise.all([this.#calls.drop(), this.#streams.drop()]);
   }
 
-  /** Where a kept connection had been given up by the other side, a request that may be repeated is. */
+  /** @throws HttpError once it is closed */
   #begin(
     agent: SocketAgent,
     request: HttpRequest,
     observer: ExchangeObserver,
     repeatable: boolean,
-  ): OpenExchange {
-    let exchange = this.#exchange(agent, request, {
-      ...observer,
-      failed: (error, stale) => {
-        if (!stale || !repeatable) {
-          observer.failed(error, stale);
-          return;
-        }
-        // What was kept along with it is not likely to be better.
-        agent.dropIdle();
-        exchange = this.#exchange(agent, request, observer);
-      },
-    });
-    return {
-      get neverSent() {
-        return exchange.neverSent;
-      },
-      cancel: () => exchange.cancel(),
-    };
-  }
-
-  /** @throws HttpError once it is closed */
-  #exchange(agent: SocketAgent, request: HttpRequest, observer: ExchangeObserver): Exchange {
+  ): Exchange {
     if (this.#closed) throw new HttpError("fault", "the channel is closed", { neverSent: true });
-    const exchange: Exchange = new Exchange(agent, this.origin, request, observer, () =>
-      this.#underWay.delete(exchange),
-    );
+    const origin = this.#origin;
+    const onGone = this.#onGone;
+    const exchange = new Exchange({ agent, origin, request, repeatable, observer, onGone });
     this.#underWay.add(exchange);
     return exchange;
   }
+
+  readonly #onGone = (exchange: Exchange): void => void this.#underWay.delete(exchange);
 }

@@ -10,13 +10,22 @@ export function encodeRequest(
   authorization: string | undefined,
 ): HttpRequest {
   const { method, key, parameters = {} } = request;
-  // A key may hold what ends a path, or a `%`; only its slashes are meant as such.
-  const path = `/v2/keys${key.split("/").map(encodeURIComponent).join("/")}`;
-  const form = Object.entries(parameters)
-    .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
-    .join("&");
-  if (method === "PUT") return { method, path, body: form, authorization };
+  const path = `/v2/keys${escaped(key)}`;
+  let form = "";
+  for (const [name, value] of Object.entries(parameters)) {
+    form += `${form === "" ? "" : "&"}${name}=${escaped(value)}`;
+  }
+  // A URL is logged here and there, and a value has a password in it. What has none is one write less.
+  if ("value" in parameters) return { method, path, body: form, authorization };
   return { method, path: form === "" ? path : `${path}?${form}`, authorization };
+}
+
+/** What may stand in a path or a form as it is, as most of it may. */
+const plain = /^[\w/.-]*$/;
+
+/** A key may hold what ends a path, or a `%`; only its slashes are meant as such. */
+function escaped(text: string): string {
+  return plain.test(text) ? text : encodeURIComponent(text).replaceAll("%2F", "/");
 }
 
 /**
@@ -41,6 +50,11 @@ export function decodeAnswer(text: string, index: number | undefined, address: s
   } catch (error) {
     throw notServed(address, `the answer is none of it: ${reasonOf(error)}`, error);
   }
+}
+
+/** As {@link decodeAnswer}, where only the index is wanted: by then the node may have been left out. */
+export function decodeIndexOnly(text: string, index: number | undefined, address: string): number {
+  return index ?? decodeAnswer(text, index, address).index;
 }
 
 function decodeNode(json: unknown): KeysNode {

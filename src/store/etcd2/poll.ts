@@ -136,7 +136,7 @@ export class Poll {
 
   #exchange(endpoint: Endpoint<HttpChannel>, authorization: Authorization): Promise<void> {
     const { channel } = endpoint;
-    const address = channel.origin.origin;
+    const { address } = channel;
     const { key, recursive, from, stream = true } = this.#request;
     const parameters = {
       wait: "true",

@@ -210,14 +210,19 @@ export class RecordChanges {
     request: KeysRequest,
     { signal, timeoutMs }: CallOptions,
     onAttempt?: (startedAt: number) => void,
-  ): Promise<KeysNode> {
+  ): Promise<Pick<KeysNode, "createdIndex" | "modifiedIndex">> {
     const { method, key, parameters = {} } = request;
     const isConditional = Object.keys(parameters).some((name) => name.startsWith("prev"));
     const repeatable = method === "DELETE" && !isConditional;
     const what = `${method === "DELETE" ? "delete" : "write"} "${key}"`;
     try {
       const call = { signal, timeoutMs, repeatable, onAttempt };
-      return (await this.#client.call(what, request, call)).node;
+      if (method === "DELETE" || (isConditional && parameters["prevExist"] !== "false")) {
+        return (await this.#client.call(what, request, call)).node;
+      }
+      // The node is new, so that its one index is all that there is to tell.
+      const index = await this.#client.put(what, request, call);
+      return { createdIndex: index, modifiedIndex: index };
     } catch (cause) {
       const isInTheWay = isKeysError(cause, errorCodes.notAFile, errorCodes.notADirectory);
       if (!isInTheWay || method !== "PUT") throw cause;

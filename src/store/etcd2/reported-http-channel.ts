@@ -46,9 +46,9 @@ export class ReportedHttpChannel extends HttpChannel {
         end(codeOfStatus(status));
         observer.ended();
       },
-      failed: (error, stale) => {
+      failed: (error) => {
         end(codeOf(error));
-        observer.failed(error, stale);
+        observer.failed(error);
       },
     });
   }
@@ -58,7 +58,7 @@ export class ReportedHttpChannel extends HttpChannel {
     const startedAt = this.#clock.now();
     return (code) => {
       const tookMs = this.#clock.now() - startedAt;
-      this.#report.rpcEnded(name, code, tookMs, this.origin.origin, stream);
+      this.#report.rpcEnded(name, code, tookMs, this.address, stream);
     };
   }
 }

@@ -19,7 +19,7 @@ export async function askForLeader(
 ): Promise<HttpAnswer> {
   const request = { method: "GET", path: "/v2/members/leader" } as const;
   const answer = await channel.request(request, { ...options, repeatable: true });
-  const refusal = refusalOf(answer, channel.origin.origin);
+  const refusal = refusalOf(answer, channel.address);
   if (refusal !== undefined) throw refusal;
   return answer;
 }

@@ -105,7 +105,8 @@ export class Writing {
     options: CallOptions,
   ): Promise<WriteResult> {
     const guards = new Map(conditions.map((condition) => [textName(condition.record), condition]));
-    const guardOf = (change: Change) => guards.get(textName(nameOf(change)));
+    const guardOf = (change: Change) =>
+      guards.size === 0 ? undefined : guards.get(textName(nameOf(change)));
     const named = () => this.#named(service, conditions, options);
     let read = 0;
     if (conditions.some((condition) => !isSimple(condition, conditions, changes))) {
@@ -117,23 +118,23 @@ export class Writing {
     }
     const revisions: number[] = changes.map(() => 0);
     // A gate comes first. The info comes last: so whoever finds it new finds the hosts it goes with.
-    const order = (change: Change) => {
+    const turns = changes.map((change) => {
       const guard = guardOf(change);
       if (guard !== undefined && !isTouch(change, guard)) return 0;
       return change.kind === "put-info" ? 2 : 1;
-    };
+    });
     for (const turn of [0, 1, 2]) {
-      const wanted = [...changes.entries()].filter(([, change]) => order(change) === turn);
+      const wanted = changes.flatMap((change, at) => (turns[at] === turn ? [{ change, at }] : []));
       // The first to be sent is the first to be written: what has nothing to wait for is sent at once.
       if (wanted.length === 0) continue;
       const outcomes = await allOf(
-        wanted.map(([at, change]) =>
+        wanted.map(({ change, at }) =>
           this.#records.change(service, change, values[at] ?? "", guardOf(change), options),
         ),
       );
       for (const [index, outcome] of outcomes.entries()) {
         if (outcome === conflict) return { applied: false, current: await named() };
-        revisions[wanted[index]?.[0] ?? 0] = outcome;
+        revisions[wanted[index]?.at ?? 0] = outcome;
       }
     }
     return { applied: true, revision: Math.max(read, ...revisions), revisions };

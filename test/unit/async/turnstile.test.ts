@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { Turnstile } from "../../../src/async/turnstile.ts";
+import { manualClock } from "../../../src/testing/manual-clock.ts";
 
 /** Work that ends when it is told to. */
 class Work {
@@ -64,4 +65,25 @@ it("keeps out whoever has given up before", async () => {
   first.end();
   await settled();
   expect(late.begun).toBe(false);
+});
+
+it("lets out of the line whom it takes too long, and leaves no timer behind", async () => {
+  const turnstile = new Turnstile(1);
+  const clock = manualClock();
+  const patience = (timeoutMs: number) => ({ clock, timeoutMs, late: () => new Error("late") });
+  const [first, second, third] = [new Work(), new Work(), new Work()];
+  // Who is inside may stay.
+  const stays = turnstile.pass(undefined, first.run, patience(10));
+  const leaves = turnstile.pass(undefined, second.run, patience(20));
+  const enters = turnstile.pass(signal, third.run, patience(30));
+  const left = leaves.catch(String);
+  await clock.advance(20);
+  expect(await left).toBe("Error: late");
+  first.end();
+  await stays;
+  await settled();
+  expect([second.begun, third.begun, clock.timers]).toEqual([false, true, 0]);
+  await clock.advance(30);
+  third.end();
+  await enters;
 });

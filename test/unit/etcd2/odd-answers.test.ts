@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { isDiscoveryError } from "../../../src/errors.ts";
 import { isKeysError } from "../../../src/store/etcd2/keys-api.ts";
 import { clientOf, patiently, reasonOf, record } from "../../support/etcd2-client.ts";
@@ -281,4 +281,56 @@ test("closing ends everything: calls with CLOSED, polls without a word", async (
   using late = record(client, { key: "/a", recursive: true, from: 1 });
   await client.close();
   expect(late.ends).toEqual([]);
+});
+
+describe("a put of which only the index is wanted", () => {
+  const refresh = {
+    method: "PUT",
+    key: "/a b%",
+    parameters: { ttl: "5", refresh: "true" },
+  } as const;
+
+  test.each<[string, HttpScript]>([
+    ["by the header", (request) => request.json(200, { action: "set" }, { "x-etcd-index": "5" })],
+    [
+      "by the node, as an older etcd tells it",
+      (request) => request.json(200, { action: "set", node }),
+    ],
+  ])("has it %s", async (_how, script) => {
+    await using server = await ScriptedHttpServer.start(script);
+    await using client = clientOf([server.origin]);
+    expect(await client.put("write", put, once)).toBe(5);
+  });
+
+  test("is none of etcd's where there is neither", async () => {
+    await using server = await ScriptedHttpServer.start((request) =>
+      request.json(200, { action: "set" }),
+    );
+    await using client = clientOf([server.origin]);
+    expect(String(await reasonOf(client.put("write", put, once)))).toContain("--enable-v2");
+  });
+
+  test("has its value in the body, since a URL is logged, and without one no body", async () => {
+    await using server = await ScriptedHttpServer.start((request) =>
+      request.json(200, { action: "set" }, headers),
+    );
+    await using client = clientOf([server.origin]);
+    await client.put("write", { ...put, parameters: { value: "pass/word&", ttl: "5" } }, once);
+    await client.put("refresh", refresh, once);
+    const sent = server.requests.map(({ url, body }) => ({
+      url,
+      form: [...new URLSearchParams(body)],
+    }));
+    expect(sent).toEqual([
+      {
+        url: "/v2/keys/a",
+        form: [
+          ["value", "pass/word&"],
+          ["ttl", "5"],
+          ["noValueOnSuccess", "true"],
+        ],
+      },
+      { url: "/v2/keys/a%20b%25?ttl=5&refresh=true&noValueOnSuccess=true", form: [] },
+    ]);
+  });
 });
