@@ -123,8 +123,11 @@ export class KnownService {
 
   #changeHost(id: string, change: WatchChange): HostEvent | undefined {
     if (revisionOf(change) <= (this.#known.get(id)?.revision ?? this.#settled)) return undefined;
-    if (change.kind === "put") return this.#putHost(change.stored);
-    return this.#deleteHost(id, change.reason ?? "expired");
+    if (change.kind === "delete") return this.#deleteHost(id, change.reason ?? "expired");
+    const host = this.#known.get(id)?.host;
+    if (change.unchanged !== true || host === undefined) return this.#putHost(change.stored);
+    this.#known.set(id, { revision: change.stored.revision, host });
+    return undefined;
   }
 
   #putHost(stored: StoredRecord): HostEvent | undefined {

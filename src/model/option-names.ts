@@ -16,6 +16,7 @@ export function assertOptionNames<T extends object>(
     value === undefined ? [] : [name],
   );
   const strange = given.filter((name) => !Object.hasOwn(known, name));
+  if (strange.length === 0) return strange;
   const free = Object.keys(known).filter((name) => !given.includes(name));
   for (const name of strange) {
     const meant = free.find((other) => isSlip(name, other));

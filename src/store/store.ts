@@ -301,7 +301,14 @@ export interface WatchBatch {
 }
 
 export type WatchChange =
-  | { readonly kind: "put"; readonly record: RecordName; readonly stored: StoredRecord }
+  | {
+      readonly kind: "put";
+      readonly record: RecordName;
+      readonly stored: StoredRecord;
+
+      /** The store knows that the same bytes were there before: whoever has read them need not do so again. */
+      readonly unchanged?: boolean | undefined;
+    }
   | {
       readonly kind: "delete";
       readonly record: RecordName;

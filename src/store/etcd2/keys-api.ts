@@ -13,23 +13,23 @@ export interface KeysRequest {
 
 export interface KeysNode {
   readonly key: string;
-  readonly value?: string;
-  readonly dir?: true;
+  readonly value?: string | undefined;
+  readonly dir?: true | undefined;
 
   /** What is in a directory, if that was asked for. */
-  readonly nodes?: readonly KeysNode[];
+  readonly nodes?: readonly KeysNode[] | undefined;
   readonly modifiedIndex: number;
   readonly createdIndex: number;
 
   /** In seconds; left out where the key lives for ever. */
-  readonly ttl?: number;
+  readonly ttl?: number | undefined;
 }
 
 export interface KeysAnswer {
   /** Such as `get`, `set`, `compareAndSwap`, `delete`, `expire`. */
   readonly action: string;
   readonly node: KeysNode;
-  readonly prevNode?: KeysNode;
+  readonly prevNode?: KeysNode | undefined;
 
   /** How far etcd had come (`X-Etcd-Index`); of an event, when its poll began. */
   readonly index: number;

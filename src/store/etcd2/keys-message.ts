@@ -43,7 +43,7 @@ export function decodeAnswer(text: string, index: number | undefined, address: s
     return {
       action,
       node: decoded,
-      ...(prevNode === undefined || prevNode === null ? {} : { prevNode: decodeNode(prevNode) }),
+      prevNode: prevNode === undefined || prevNode === null ? undefined : decodeNode(prevNode),
       // The node was there already by then.
       index: index ?? decoded.modifiedIndex,
     };
@@ -71,12 +71,12 @@ function decodeNode(json: unknown): KeysNode {
   }
   return {
     key: isRoot ? "/" : String(key),
-    ...(value === undefined ? {} : { value }),
-    ...(dir === true ? { dir } : {}),
-    ...(Array.isArray(nodes) ? { nodes: nodes.map(decodeNode) } : {}),
+    value,
+    dir: dir === true ? dir : undefined,
+    nodes: Array.isArray(nodes) ? nodes.map(decodeNode) : undefined,
     modifiedIndex: isRoot ? 0 : decodeIndex(modifiedIndex),
     createdIndex: isRoot ? 0 : decodeIndex(createdIndex),
-    ...(typeof ttl === "number" ? { ttl } : {}),
+    ttl: typeof ttl === "number" ? ttl : undefined,
   };
 }
 

@@ -18,6 +18,9 @@ import type { Watchdog } from "./watchdog.ts";
 /** How long etcd may take to accept a poll. It waits for nothing, but to check a password takes it long. */
 const openMs = 5_000;
 
+/** Nobody sees it. Without one, each abort would make an exception with a stack of its own. */
+const over = new Error("over");
+
 export interface PollRequest {
   readonly key: string;
   readonly recursive: boolean;
@@ -79,7 +82,7 @@ export class Poll {
   /** Ends it without a word to the observer. Idempotent. */
   close(): void {
     if (this.#closed) return;
-    this.#closing.abort();
+    this.#closing.abort(over);
     this.#cancel?.();
     this.#onOver(this);
   }
@@ -112,7 +115,7 @@ export class Poll {
       error = failure instanceof CallError ? callerError(failure, what) : failure;
     }
     if (this.#closed) return;
-    this.#closing.abort();
+    this.#closing.abort(over);
     this.#onOver(this);
     this.#observer.ended(error);
   }
@@ -151,12 +154,12 @@ export class Poll {
       let accepted: ((line: string) => void) | undefined;
       let unread = "";
       const unwatch = this.#context.watchdog.watch(endpoint);
-      const over = (): void => {
+      const settle = (): void => {
         cancelDeadline();
         unwatch();
       };
       const giveUp = (error: unknown): void => {
-        over();
+        settle();
         exchange.cancel();
         reject(error);
       };
@@ -189,7 +192,7 @@ export class Poll {
           }
         },
         ended: () => {
-          over();
+          settle();
           try {
             if (accepted === undefined) {
               const refusal = refusalOf({ ...head, body: unread }, address);
@@ -202,7 +205,7 @@ export class Poll {
           }
         },
         failed: (error) => {
-          over();
+          settle();
           reject(error);
         },
       });

@@ -73,6 +73,13 @@ export class Reading {
     };
   }
 
+  /** The info as the member in use knows it by itself, at the index that this member has come to. */
+  async knownInfo(service: string, options: CallOptions): Promise<Listing> {
+    const key = infoKey(this.#prefix, service);
+    const { node, index } = await this.get(key, options, { linearizable: false });
+    return { revision: index, info: node && this.#info(service, node), hosts: [] };
+  }
+
   /** A name is in use as long as it has an info or a host; etcd keeps the directories of both. */
   async services(options: CallOptions & { readonly alive: boolean }): Promise<string[]> {
     const [infos, services] = await Promise.all([

@@ -144,9 +144,6 @@ export class RecordChanges {
     const condition = guard === undefined ? {} : this.#parameters(key, guard);
     switch (change.kind) {
       case "put-info": {
-        if (guard !== undefined && wantsNone(guard) && (await this.#isThere(key, options))) {
-          return conflict;
-        }
         const request = { method: "PUT", key, parameters: { value, ...condition } } as const;
         return (await this.#send(request, options)).modifiedIndex;
       }
@@ -232,12 +229,6 @@ export class RecordChanges {
     }
   }
 
-  /** As the member in use knows it by itself: most infos are there, and to have all members refuse a PUT would hold up the host that is put beside it. */
-  async #isThere(key: string, options: CallOptions): Promise<boolean> {
-    const { node } = await this.#reading.get(key, options, { linearizable: false });
-    return node !== undefined && node.dir !== true;
-  }
-
   /** etcd says of a directory, too, that it exists already. */
   async #assertRecord(key: string, options: CallOptions): Promise<void> {
     const { node } = await this.#reading.get(key, options);
@@ -273,7 +264,7 @@ export function livingSession(service: string, session: Session): TtlSession {
 }
 
 /** Whether it is the condition that there is no such record. */
-function wantsNone(guard: Condition): boolean {
+export function wantsNone(guard: Condition): boolean {
   return "revision" in guard && guard.revision === 0;
 }
 

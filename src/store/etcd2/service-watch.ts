@@ -151,5 +151,7 @@ function changeOf(
   }
   if (node.dir === true) return undefined;
   const id = record.kind === "info" ? service : record.id;
-  return { kind: "put", record, stored: new StoredNode(id, node) };
+  // So the older clients keep their hosts alive: all day long hardly anything else is told.
+  const unchanged = prevNode !== undefined && prevNode.value === node.value;
+  return { kind: "put", record, stored: new StoredNode(id, node), unchanged };
 }

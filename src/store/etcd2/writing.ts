@@ -15,7 +15,14 @@ import type { HeldHosts } from "./held-hosts.ts";
 import { KeyTurns } from "./key-turns.ts";
 import { isKeysError } from "./keys-api.ts";
 import type { Reading } from "./reading.ts";
-import { conflict, livingSession, nameOf, type RecordChanges, textOf } from "./record-change.ts";
+import {
+  conflict,
+  livingSession,
+  nameOf,
+  type RecordChanges,
+  textOf,
+  wantsNone,
+} from "./record-change.ts";
 import type { TtlSession } from "./ttl-session.ts";
 import { withDeadline } from "./with-deadline.ts";
 
@@ -108,6 +115,12 @@ export class Writing {
     const guardOf = (change: Change) =>
       guards.size === 0 ? undefined : guards.get(textName(nameOf(change)));
     const named = () => this.#named(service, conditions, options);
+    // Most infos are there, and to have all members refuse a PUT would hold up the host that is put beside it.
+    if (conditions.length === 1 && conditions.every(wantsNoInfo)) {
+      await new Promise((resolve) => setImmediate(resolve));
+      const current = await this.#reading.knownInfo(service, options);
+      if (current.info !== undefined) return { applied: false, current };
+    }
     let read = 0;
     if (conditions.some((condition) => !isSimple(condition, conditions, changes))) {
       const current = await named();
@@ -180,6 +193,10 @@ function isSimple(
 function isTouch(change: Change, guard: Condition): boolean {
   if (change.kind !== "put-info" || !("value" in guard)) return false;
   return Buffer.compare(change.value, guard.value) === 0;
+}
+
+function wantsNoInfo(condition: Condition): boolean {
+  return condition.record.kind === "info" && wantsNone(condition);
 }
 
 function holds(condition: Condition, { info, hosts }: Listing): boolean {

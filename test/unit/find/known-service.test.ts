@@ -99,6 +99,34 @@ describe("a change", () => {
     expect(known.revision).toBe(11);
   });
 
+  it("of which the store knows that it writes the same again is not read, unless it is news here", () => {
+    const repeated = (id: string, revision: number, read: () => Uint8Array): WatchBatch => ({
+      revision,
+      changes: [
+        {
+          kind: "put",
+          record: { kind: "host", id },
+          unchanged: true,
+          stored: {
+            id,
+            revision,
+            get value() {
+              return read();
+            },
+          },
+        },
+      ],
+    });
+    replace(listing(5, storedHost("a", 2)));
+    const unread = () => {
+      throw new Error("it was read");
+    };
+    expect(apply(repeated("a", 6, unread))).toEqual([]);
+    // What it replaces is not told any more.
+    expect(apply(putBatch("a", 6, { shard: "1" }))).toEqual([]);
+    expect(apply(repeated("b", 7, () => storedHost("b", 7).value))).toEqual(["up b"]);
+  });
+
   it("that was read already is none", () => {
     expect(apply(putBatch("a", 4, { shard: "old" }))).toEqual([]);
     expect(apply(deleteBatch("a", 5))).toEqual([]);
