@@ -2,6 +2,23 @@ import { DiscoveryError } from "../errors.ts";
 import type { Entry } from "./entry.ts";
 import { drainingOrdered } from "./operator-order.ts";
 import type { KeeperContext } from "./register-context.ts";
+import type { Listing } from "../store/store.ts";
+
+/** Takes down what a listing says of these hosts, where that is not what is known of them. */
+export function observe(entries: readonly Entry[], { hosts, revision }: Listing): void {
+  const found = new Map(hosts.map((host) => [host.id, host]));
+  for (const entry of entries) {
+    const host = found.get(entry.uuid);
+    // The store may have gone back to an earlier state, and what was written since with it.
+    const isPast = entry.knownAt > (host?.revision ?? revision);
+    if (isPast || (host === undefined && entry.stored?.revision === revision)) {
+      entry.stored = undefined;
+      if (entry.absentAt !== undefined) entry.absentAt = 0;
+    }
+    if (host !== undefined && host.revision === entry.stored?.revision) continue;
+    entry.observed = { revision: host?.revision ?? revision, value: host?.value.slice() };
+  }
+}
 
 /** Decides what to do about what was last seen of a host's record, if that is news. */
 export function judge(entry: Entry, { logger, store }: KeeperContext): void {

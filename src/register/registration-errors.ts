@@ -16,3 +16,14 @@ export function isDenied(error: DiscoveryError): boolean {
     isDiscoveryError(error, "CLOSED")
   );
 }
+
+/** A write was refused, and so was the next one after a look at what is there. */
+export function overtakenAgain(service: string): DiscoveryError {
+  const message = `writing ${service}: somebody else was first, twice in a row`;
+  return new DiscoveryError("UNAVAILABLE", message);
+}
+
+export function asDiscoveryError(error: Error): DiscoveryError {
+  if (isDiscoveryError(error)) return error;
+  return new DiscoveryError("UNAVAILABLE", error.message, { cause: error });
+}

@@ -1,18 +1,18 @@
 import { abortable } from "../async/abort.ts";
 import type { CancelTimer } from "../async/clock.ts";
-import { DiscoveryError, isDiscoveryError } from "../errors.ts";
+import { isDiscoveryError } from "../errors.ts";
 import type { Session, StoredRecord, WatchChange } from "../store/store.ts";
 import { Comparison, infoId } from "./comparison.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Entry } from "./entry.ts";
-import { judge } from "./judge.ts";
+import { judge, observe } from "./judge.ts";
 import { takeOff } from "./leaving.ts";
 import { OwnRecords } from "./own-records.ts";
 import { settled, writePrivateHosts } from "./private-hosts.ts";
 import { type Rotation, rotate, writePublicHosts } from "./public-hosts.ts";
 import { ReconcileLoop } from "./reconcile-loop.ts";
 import type { KeeperContext } from "./register-context.ts";
-import { closed, isDenied } from "./registration-errors.ts";
+import { asDiscoveryError, closed, isDenied, overtakenAgain } from "./registration-errors.ts";
 import { type SeenInfo, seenInfo, serves } from "./seen-info.ts";
 import { Settling } from "./settling.ts";
 import { SupersededCredentials } from "./superseded-credentials.ts";
@@ -317,8 +317,7 @@ export class ServiceKeeper {
       (entry) => entry.session !== undefined || entry.absentAt !== undefined,
     );
     const ids = attempted.map((entry) => entry.uuid);
-    const { context } = this;
-    const { store, timeoutMs } = context;
+    const { store, timeoutMs, writeSize } = this.context;
     // What is read is newer than all news so far, or of another history. Whatever ends a watch
     // meanwhile asks for another look.
     this.#settling.cancel();
@@ -326,7 +325,7 @@ export class ServiceKeeper {
     const listing = await store
       .read(
         this.service,
-        { info: true, hosts: ids.length > context.writeSize.hosts ? "all" : ids },
+        { info: true, hosts: ids.length > writeSize.hosts ? "all" : ids },
         { timeoutMs },
       )
       .catch((error: unknown) => {
@@ -335,19 +334,7 @@ export class ServiceKeeper {
       });
     this.#verifiedAt = listing.revision;
     this.see(listing.info, listing.revision);
-    const found = new Map(listing.hosts.map((host) => [host.id, host]));
-    for (const entry of attempted) {
-      const host = found.get(entry.uuid);
-      // The store may have gone back to an earlier state, and what was written since with it.
-      const isPast = entry.knownAt > (host?.revision ?? listing.revision);
-      if (isPast || (host === undefined && entry.stored?.revision === listing.revision)) {
-        entry.stored = undefined;
-        if (entry.absentAt !== undefined) entry.absentAt = 0;
-      }
-      if (host !== undefined && host.revision === entry.stored?.revision) continue;
-      const revision = host?.revision ?? listing.revision;
-      entry.observed = { revision, value: host?.value.slice() };
-    }
+    observe(attempted, listing);
     this.#follow();
   }
 
@@ -402,14 +389,4 @@ export class ServiceKeeper {
       { service: this.service, error: error.message },
     );
   }
-}
-
-function overtakenAgain(service: string): DiscoveryError {
-  const message = `writing ${service}: somebody else was first, twice in a row`;
-  return new DiscoveryError("UNAVAILABLE", message);
-}
-
-function asDiscoveryError(error: Error): DiscoveryError {
-  if (isDiscoveryError(error)) return error;
-  return new DiscoveryError("UNAVAILABLE", error.message, { cause: error });
 }
