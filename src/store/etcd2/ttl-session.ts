@@ -62,6 +62,9 @@ export class TtlSession implements Session, Holder {
   readonly #hosts = new Map<string, Kept>();
   #refreshing = 0;
 
+  /** Those that are due and for which there was no place yet, the most urgent first. */
+  #waiting: Kept[] = [];
+
   /** Keys that are about to be put under it, and how often. */
   readonly #coming = new Map<string, number>();
 
@@ -150,7 +153,6 @@ export class TtlSession implements Session, Holder {
     this.#sweep = { at, cancel: clock.setTimeout(look, Math.max(0, at - clock.now())) };
   }
 
-  /** Those that are due, the most urgent first; when all places are taken, the rest when one is free again. */
   #refreshDue(): void {
     const until = this.#owner.clock.now() + this.#ttlMs * together;
     let next = Infinity;
@@ -160,9 +162,17 @@ export class TtlSession implements Session, Holder {
       if (kept.dueAt <= until) due.push(kept);
       else if (kept.dueAt < next) next = kept.dueAt;
     }
-    due.sort((one, other) => one.dueAt - other.dueAt);
-    for (const kept of due.slice(0, mostAtOnce - this.#refreshing)) void this.#refresh(kept);
+    this.#waiting = due.sort((one, other) => one.dueAt - other.dueAt);
+    this.#refreshWaiting();
     if (next < Infinity) this.#lookAt(next);
+  }
+
+  #refreshWaiting(): void {
+    while (this.#refreshing < mostAtOnce && !this.ended.aborted) {
+      const kept = this.#waiting.shift();
+      if (kept === undefined) return;
+      if (this.#hosts.get(kept.host.key) === kept) void this.#refresh(kept);
+    }
   }
 
   async #refresh(kept: Kept): Promise<void> {
@@ -184,8 +194,8 @@ export class TtlSession implements Session, Holder {
     } finally {
       kept.refreshing = false;
       this.#refreshing -= 1;
-      // There is a place again, too.
-      this.#lookAt(this.#refreshing === mostAtOnce - 1 ? clock.now() : kept.dueAt);
+      this.#refreshWaiting();
+      this.#lookAt(kept.dueAt);
     }
   }
 
