@@ -41,10 +41,10 @@ export const systemClock: Clock & {
   },
 };
 
-/** Many timers may come late because of one and the same stall. */
+/** Many timers may come late because of one and the same stall, and one timer because of two. */
 function noticeStall(due: number): void {
   const now = performance.now();
-  if (now - due < stallMs) return;
-  if (due > stalledUntil) stalls += 1;
+  if (now - Math.max(due, stalledUntil) < stallMs) return;
+  stalls += 1;
   stalledUntil = now;
 }

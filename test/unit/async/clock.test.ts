@@ -29,6 +29,21 @@ it("counts a stall once, however many timers come late because of it", async () 
   });
 });
 
+it("counts a stall that begins while the timers of another one are still coming", async () => {
+  await during(async () => {
+    const before = systemClock.stalls;
+    const first = fired(0);
+    const between = fired(500);
+    block(1_100);
+    await first;
+    expect(systemClock.stalls).toBe(before + 1);
+    const second = fired(0);
+    block(1_100);
+    await Promise.all([between, second]);
+    expect(systemClock.stalls).toBe(before + 2);
+  });
+});
+
 it("counts none for a timer whose time was over when it was set, or that comes a little late", async () => {
   await during(async () => {
     const before = systemClock.stalls;
