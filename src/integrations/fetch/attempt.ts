@@ -6,6 +6,7 @@ import type { Outcome } from "../../find/live/outcome.ts";
 import type { Host } from "../../model/host.ts";
 import type { Deadlines, Limited } from "./deadlines.ts";
 import type { Waiting } from "./host-connections.ts";
+import { Place } from "./line.ts";
 import { isBreak, isClosedHere, isFailedStatus } from "./retry-rules.ts";
 import type { Picked } from "./service-hosts.ts";
 
@@ -44,6 +45,10 @@ export class Attempt implements Limited, Waiting {
   readonly #deadlines: Deadlines;
   readonly #timeoutMs: number;
   due = 0;
+  readonly turn: Place<Limited> = new Place<Limited>(this);
+
+  /** Where it waits for a connection; undefined if it got one at once, as most do. */
+  #waiting: Place<Waiting> | undefined;
   #controller: Controller | undefined;
   #status = 0;
 
@@ -62,8 +67,10 @@ export class Attempt implements Limited, Waiting {
   send(options: Dispatcher.DispatchOptions): void {
     const { connections } = this.#picked;
     this.#deadlines.begin(this, this.#timeoutMs);
-    connections.waits(this);
     connections.dispatch(options, this);
+    if (this.#over || this.#controller !== undefined) return;
+    this.#waiting = new Place<Waiting>(this);
+    connections.waits(this.#waiting);
   }
 
   /** A piece of a streamed body was taken: the request gets on. */
@@ -99,7 +106,7 @@ export class Attempt implements Limited, Waiting {
       return;
     }
     this.#controller = controller;
-    this.#picked.connections.arrived(this);
+    this.#waiting?.leave();
     // Whoever had to wait for a connection gets the whole time for its answer all the same.
     const leftMs = this.due - systemClock.now();
     if (leftMs < this.#timeoutMs * 0.9) this.#deadlines.begin(this, this.#timeoutMs);
@@ -119,7 +126,7 @@ export class Attempt implements Limited, Waiting {
     if (this.#over) return;
     if (status >= 200) {
       this.#status = status;
-      this.#deadlines.end(this, this.#timeoutMs);
+      this.#deadlines.end(this);
       this.#picked.connections.trust();
     }
     this.#observer.answered(this, status, headers, message);
@@ -152,7 +159,7 @@ export class Attempt implements Limited, Waiting {
       socket.destroy();
       return;
     }
-    this.#deadlines.end(this, this.#timeoutMs);
+    this.#deadlines.end(this);
     this.#over = true;
     // The host is in use as long as the connection is.
     socket.once("close", () => this.#picked.use.end("succeeded"));
@@ -192,8 +199,8 @@ export class Attempt implements Limited, Waiting {
   /** @param outcome undefined: it is told later */
   #end(outcome: Outcome | undefined): void {
     this.#over = true;
-    this.#deadlines.end(this, this.#timeoutMs);
-    this.#picked.connections.arrived(this);
+    this.#deadlines.end(this);
+    this.#waiting?.leave();
     if (outcome !== undefined) this.#picked.use.end(outcome);
   }
 }

@@ -1,10 +1,14 @@
 import type { CancelTimer, Clock } from "../../async/clock.ts";
 import { overdue } from "../../async/overdue.ts";
+import { Line, type Place } from "./line.ts";
 
 /** Something that must not take too long. */
 export interface Limited {
   /** When its time is over, by the clock; kept by {@link Deadlines}. */
   due: number;
+
+  /** Among those that have as long as it; kept by {@link Deadlines}, too. */
+  readonly turn: Place<Limited>;
 
   /** Its time is over. */
   late(): void;
@@ -18,7 +22,7 @@ export class Deadlines {
   readonly #clock: Clock;
 
   /** Those that are under way, by how long they may take, in the order in which their time is over. */
-  readonly #limited = new Map<number, Set<Limited>>();
+  readonly #limited = new Map<number, Line<Limited>>();
   readonly #timers = new Map<number, CancelTimer>();
 
   constructor(clock: Clock) {
@@ -28,19 +32,18 @@ export class Deadlines {
   /** From now on it has so many milliseconds, again if it had some before. */
   begin(limited: Limited, milliseconds: number): void {
     limited.due = this.#clock.now() + milliseconds;
-    const all = this.#limited.get(milliseconds);
-    if (all !== undefined) {
-      all.delete(limited);
-      all.add(limited);
-      return;
+    let all = this.#limited.get(milliseconds);
+    if (all === undefined) {
+      all = new Line();
+      this.#limited.set(milliseconds, all);
+      this.#watch(milliseconds, milliseconds);
     }
-    this.#limited.set(milliseconds, new Set([limited]));
-    this.#watch(milliseconds, milliseconds);
+    all.join(limited.turn);
   }
 
   /** It was in time. */
-  end(limited: Limited, milliseconds: number): void {
-    this.#limited.get(milliseconds)?.delete(limited);
+  end(limited: Limited): void {
+    limited.turn.leave();
   }
 
   /** Nobody is under way any more. */
@@ -56,15 +59,16 @@ export class Deadlines {
   }
 
   #look(milliseconds: number): void {
-    const all = this.#limited.get(milliseconds) ?? new Set();
+    const all = this.#limited.get(milliseconds);
     const now = this.#clock.now();
-    for (const limited of all) {
-      if (limited.due > now) break;
-      if (all.delete(limited)) limited.late();
+    let oldest = all?.first;
+    while (oldest !== undefined && oldest.who.due <= now) {
+      oldest.leave();
+      oldest.who.late();
+      oldest = all?.first;
     }
-    const [oldest] = all;
     if (oldest !== undefined) {
-      this.#watch(milliseconds, oldest.due - this.#clock.now());
+      this.#watch(milliseconds, oldest.who.due - this.#clock.now());
       return;
     }
     this.#limited.delete(milliseconds);

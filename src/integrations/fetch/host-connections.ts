@@ -3,6 +3,7 @@ import { systemClock } from "../../async/clock.ts";
 import type { HostUse } from "../../find/live/host-use.ts";
 import type { Outcome } from "../../find/live/outcome.ts";
 import type { Host } from "../../model/host.ts";
+import { Line, type Place } from "./line.ts";
 import type { ServiceClientSettings } from "./options.ts";
 import { reachable } from "./reachable.ts";
 
@@ -28,7 +29,7 @@ export function originOf(host: Host, scheme: string, isPrivate: boolean): string
 export class HostConnections {
   readonly origin: string;
   readonly #pool: Pool;
-  readonly #waiting = new Set<Waiting>();
+  readonly #waiting = new Line<Waiting>();
   readonly #connectTimeoutMs: number;
   #check: Promise<boolean> | undefined;
   #doubtful = false;
@@ -55,13 +56,9 @@ export class HostConnections {
     this.#pool.dispatch(options, handler);
   }
 
-  /** A request waits for a connection until {@link arrived}. */
-  waits(waiting: Waiting): void {
-    this.#waiting.add(waiting);
-  }
-
-  arrived(waiting: Waiting): void {
-    this.#waiting.delete(waiting);
+  /** A request waits for a connection, until it leaves this place. */
+  waits(waiting: Place<Waiting>): void {
+    this.#waiting.join(waiting);
   }
 
   /** No connection could be opened. */
@@ -111,9 +108,7 @@ export class HostConnections {
 
   /** Whoever still waits for a connection is better served elsewhere. */
   #sendAway(error: Error, outcome: Outcome): void {
-    const all = [...this.#waiting];
-    this.#waiting.clear();
-    for (const each of all) each.sentAway(error, outcome);
+    for (const each of this.#waiting.clear()) each.sentAway(error, outcome);
   }
 
   #listens(): Promise<boolean> {
