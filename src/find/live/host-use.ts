@@ -2,26 +2,23 @@ import type { Host } from "../../model/host.ts";
 import type { Ejections } from "./ejections.ts";
 import type { Member } from "./member.ts";
 import { type Outcome, outcomeOfError, outcomeOfValue } from "./outcome.ts";
+import type { Suspects } from "./suspects.ts";
 
 /** A use of a host that has begun; to be ended by whoever began it, whatever comes of it. */
 export class HostUse {
   readonly host: Host;
   readonly #member: Member;
   readonly #ejections: Ejections | undefined;
+  readonly #suspects: Suspects | undefined;
   readonly #epoch: number;
-  readonly #unreachable: (member: Member) => void;
   #ended = false;
 
-  /** @internal `unreachable` is told if it is. */
-  constructor(
-    member: Member,
-    ejections: Ejections | undefined,
-    unreachable: (member: Member) => void,
-  ) {
+  /** @internal */
+  constructor(member: Member, ejections: Ejections | undefined, suspects: Suspects | undefined) {
     this.host = member.host;
     this.#member = member;
     this.#ejections = ejections;
-    this.#unreachable = unreachable;
+    this.#suspects = suspects;
     this.#epoch = ejections?.began(member) ?? 0;
     member.inFlight += 1;
   }
@@ -32,7 +29,8 @@ export class HostUse {
     this.#ended = true;
     this.#member.inFlight -= 1;
     this.#ejections?.ended(this.#member, this.#epoch, outcome);
-    if (outcome === "unreachable") this.#unreachable(this.#member);
+    // A suspect is none any more once it has proved to be dead.
+    if (outcome === "unreachable") this.#suspects?.remove(this.#member.host.uuid);
   }
 }
 

@@ -257,7 +257,7 @@ export class LivePool implements AsyncDisposable {
   }
 
   #useOfMember(member: Member): HostUse {
-    return new HostUse(member, this.#ejections, () => this.#suspects?.remove(member.host.uuid));
+    return new HostUse(member, this.#ejections, this.#suspects);
   }
 
   #listed(mirror: Mirror): void {

@@ -10,7 +10,7 @@ import type { Asker } from "./asker.ts";
 import { Attempt, type AttemptObserver } from "./attempt.ts";
 import { withAuthorization } from "./authorization.ts";
 import type { Deadlines } from "./deadlines.ts";
-import { Flow } from "./flow.ts";
+import { Flow, type Steered } from "./flow.ts";
 import type { ServiceClientSettings } from "./options.ts";
 import type { RequestBody } from "./request-body.ts";
 import { isFailedStatus, isMistake, retryAfterMs } from "./retry-rules.ts";
@@ -36,18 +36,23 @@ export interface ExchangeContext {
   readonly deadlines: Deadlines;
 }
 
+/** Who was tried before the first attempt. */
+const nobody: readonly Host[] = [];
+
 /**
  * One request and its response, in as many attempts as it takes and as are safe: on another host if
  * the request was never sent, or if it may be sent twice and nothing of a response was given out yet.
  */
-export class Exchange implements AttemptObserver {
+export class Exchange implements AttemptObserver, Steered {
   readonly #request: ServiceRequest;
   readonly #context: ExchangeContext;
   readonly #asker: Asker;
-  readonly #flow: Flow = new Flow((reason) => this.#aborted(reason));
-  readonly #tried: Host[] = [];
+  readonly #flow: Flow = new Flow(this);
+
+  /** The hosts of the attempts before the one that there is. */
+  #tried: readonly Host[] = nobody;
   #attempt: Attempt | undefined;
-  #stopWaiting: CancelTimer = () => {};
+  #stopWaiting: CancelTimer | undefined;
   #backoff: Backoff | undefined;
   #retries = 0;
   #answered = false;
@@ -121,6 +126,11 @@ export class Exchange implements AttemptObserver {
     else this.#goAfter(this.#backoffMs(), error);
   }
 
+  aborted(reason: Error): void {
+    this.#attempt?.cancel(reason);
+    this.#fail(reason);
+  }
+
   isCallers(error: Error): boolean {
     return isMistake(error) || this.#asker.threw(error) || this.#request.body.failedWith(error);
   }
@@ -128,9 +138,10 @@ export class Exchange implements AttemptObserver {
   /** Asks the next host. `previous` is what the last one failed with. */
   #go(previous: Error | undefined): void {
     const { service, scheme, key, options, body, credentials, attemptTimeoutMs } = this.#request;
+    const tried = this.#asked();
     let picked: Picked;
     try {
-      picked = service.begin(scheme, key, this.#tried);
+      picked = service.begin(scheme, key, tried);
     } catch (error) {
       if (isDiscoveryError(error, "NOT_READY")) this.#goWhenKnown();
       else this.#fail(previous ?? error);
@@ -139,7 +150,7 @@ export class Exchange implements AttemptObserver {
     const { headers = null } = options;
     const attempt = new Attempt(picked, this, this.#context.deadlines, attemptTimeoutMs);
     this.#attempt = attempt;
-    this.#tried.push(attempt.host);
+    this.#tried = tried;
     try {
       attempt.send({
         ...options,
@@ -152,6 +163,11 @@ export class Exchange implements AttemptObserver {
       attempt.cancel(error as Error);
       this.#fail(error);
     }
+  }
+
+  /** The hosts of all attempts. */
+  #asked(): readonly Host[] {
+    return this.#attempt === undefined ? this.#tried : [...this.#tried, this.#attempt.host];
   }
 
   #goAfter(delayMs: number, previous: Error | undefined): void {
@@ -192,7 +208,7 @@ export class Exchange implements AttemptObserver {
     const { body, idempotent, options, scheme, service } = this.#request;
     if (!body.replayable || !idempotent) return false;
     if (options.upgrade || this.#retries >= this.#context.settings.retries) return false;
-    if (answered && !service.hasOther(scheme, this.#tried)) return false;
+    if (answered && !service.hasOther(scheme, this.#asked())) return false;
     if (!service.budget.take()) return false;
     this.#retries += 1;
     return true;
@@ -201,11 +217,6 @@ export class Exchange implements AttemptObserver {
   #backoffMs(): number {
     this.#backoff ??= new Backoff({ minimumMs: 25, maximumMs: 250 });
     return this.#backoff.next();
-  }
-
-  #aborted(reason: Error): void {
-    this.#attempt?.cancel(reason);
-    this.#fail(reason);
   }
 
   #fail(error: unknown): void {
@@ -217,7 +228,7 @@ export class Exchange implements AttemptObserver {
 
   #end(): void {
     this.#over = true;
-    this.#stopWaiting();
+    this.#stopWaiting?.();
     this.#flow.end();
   }
 }

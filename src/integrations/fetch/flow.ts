@@ -3,19 +3,26 @@ import { type Dispatcher, errors } from "undici";
 /** Names and values by turns, as they came; null before they did. */
 export type RawHeaders = NonNullable<Dispatcher.DispatchController["rawHeaders"]> | null;
 
+/** What a {@link Flow} steers. */
+export interface Steered {
+  /** Whoever asked wants nothing of it any more. */
+  aborted(reason: Error): void;
+}
+
 /**
  * What whoever asked steers its request with, from the first attempt to the end of the response. It
  * leads to the attempt that is under way; an abort is heard even if there is none.
  */
 export class Flow implements Dispatcher.DispatchController {
-  readonly #onAbort: (reason: Error) => void;
+  readonly #steered: Steered | undefined;
   #target: Dispatcher.DispatchController | undefined;
   #paused = false;
   #reason: Error | null = null;
   #over = false;
 
-  constructor(onAbort: (reason: Error) => void) {
-    this.#onAbort = onAbort;
+  /** @param steered undefined: nothing, as it has failed already */
+  constructor(steered: Steered | undefined) {
+    this.#steered = steered;
   }
 
   /** The attempt that is under way now. */
@@ -60,7 +67,7 @@ export class Flow implements Dispatcher.DispatchController {
   abort(reason?: Error): void {
     if (this.#over || this.#reason !== null) return;
     this.#reason = reason ?? new errors.RequestAbortedError();
-    this.#onAbort(this.#reason);
+    this.#steered?.aborted(this.#reason);
   }
 
   pause(): void {

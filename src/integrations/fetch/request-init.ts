@@ -47,16 +47,21 @@ const names = {
   attemptTimeoutMs: true,
 } as const;
 
+function isName(name: string): boolean {
+  return Object.hasOwn(names, name);
+}
+
 /** Throws `INVALID_ARGUMENT`, naming the field. What every `fetch` knows is left to that. */
 export function checkRequestInit(init: ServiceRequestInit): void {
-  const strange = Object.keys(init).filter((name) => !Object.hasOwn(names, name));
-  if (strange.includes("dispatcher")) {
+  const given = Object.keys(init);
+  const known = given.every(isName);
+  if (!known && given.includes("dispatcher")) {
     refuse(
       "dispatcher",
       "requests go out by the client's own; give it `otherwise` for other hosts",
     );
   }
-  if (strange.length > 0) optionsBag<ServiceRequestInit>(init, names);
+  if (!known) optionsBag<ServiceRequestInit>(init, names);
   assertOptionalString("key", init.key);
   readBoolean("idempotent", init.idempotent, false);
   optionalMilliseconds("attemptTimeoutMs", init.attemptTimeoutMs, 1);

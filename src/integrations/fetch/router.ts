@@ -38,8 +38,8 @@ export class Router {
   readonly #context: ExchangeContext;
   readonly #services = new Map<string, ServiceHosts>();
 
-  /** By origin, as there are few of them, and they are looked at for each request. */
-  readonly #targets = new Map<string, Target | undefined>();
+  /** By origin, as there are few of them, and they are looked at for each request; null for those that are none of ours. */
+  readonly #targets = new Map<string, Target | null>();
   #agent: Agent | undefined;
 
   /** Those of the agent, which forgets them as soon as it is told to close. */
@@ -55,10 +55,11 @@ export class Router {
   /** The service that an origin is of; undefined if it is none of ours. Throws `INVALID_ARGUMENT`. */
   target(origin: string | URL | undefined): Target | undefined {
     const text = typeof origin === "string" ? origin : (origin?.origin ?? "");
-    if (this.#targets.has(text)) return this.#targets.get(text);
+    const known = this.#targets.get(text);
+    if (known !== undefined) return known ?? undefined;
     const target = targetOf(text, this.settings.suffix);
     if (this.#targets.size >= mostTargets) this.#targets.clear();
-    this.#targets.set(text, target);
+    this.#targets.set(text, target ?? null);
     return target;
   }
 
@@ -88,7 +89,7 @@ export class Router {
       exchange = new Exchange(request, new Asker(handler), this.#context);
     } catch (error) {
       // Later, as from any other dispatcher.
-      queueMicrotask(() => new Asker(handler).error(new Flow(() => {}), error));
+      queueMicrotask(() => new Asker(handler).error(new Flow(undefined), error));
       return true;
     }
     exchange.begin();

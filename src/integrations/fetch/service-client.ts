@@ -74,26 +74,26 @@ export class ServiceClient implements AsyncDisposable {
     init: ServiceRequestInit = {},
   ): Promise<Response> {
     checkRequestInit(init);
-    const { key, idempotent, attemptTimeoutMs, ...given } = init;
+    const { key, idempotent, attemptTimeoutMs, ...own } = init;
     const foreign = isForeignRequest(input);
-    const body = ownBody(given.body);
-    const own = { ...given, ...(body === undefined ? {} : { body }) };
     const standard = (foreign ? { ...takenApart(input), ...own } : own) as RequestInit;
+    const body = ownBody(own.body);
+    if (body !== undefined) standard.body = body;
     const method =
       standard.method ?? (typeof input === "object" && "method" in input ? input.method : "GET");
     const again = isIdempotent(method.toUpperCase(), idempotent);
     const hops = new Hops(this.#router, {
-      ...{ key, idempotent, attemptTimeoutMs },
+      key,
+      idempotent,
+      attemptTimeoutMs,
       credentials:
         (standard.credentials ?? (input instanceof Request ? input.credentials : undefined)) !==
         "omit",
       replay: again ? replayOf(body) : undefined,
     });
+    standard.dispatcher = hops as unknown as Dispatcher;
     try {
-      return await fetch(foreign ? input.url : (input as string | URL | Request), {
-        ...standard,
-        dispatcher: hops as unknown as Dispatcher,
-      });
+      return await fetch(foreign ? input.url : (input as string | URL | Request), standard);
     } catch (error) {
       const { cause } = error as { cause?: unknown };
       if (isDiscoveryError(cause)) throw cause;
