@@ -18,6 +18,11 @@ export class Asker {
     this.#modern = typeof handler.onRequestStart === "function";
   }
 
+  /** Whether it is given the flow itself, and not only a way to abort. */
+  get hasFlow(): boolean {
+    return this.#modern;
+  }
+
   /** Whether this is what the asker itself threw. */
   threw(error: unknown): boolean {
     return this.#fault?.error === error;

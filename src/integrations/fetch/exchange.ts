@@ -112,11 +112,13 @@ export class Exchange implements AttemptObserver, Steered {
   ended(trailers: IncomingHttpHeaders): void {
     this.#end();
     this.#asker.responseEnd(this.#flow, trailers);
+    this.#flow.forget(this.#asker.hasFlow);
   }
 
   upgraded(status: number, headers: IncomingHttpHeaders, socket: Duplex): void {
     this.#asker.upgrade(this.#flow, status, headers, socket);
     this.#end();
+    this.#flow.forget(this.#asker.hasFlow);
   }
 
   failed(error: Error, sent: boolean): void {
@@ -224,6 +226,7 @@ export class Exchange implements AttemptObserver, Steered {
     this.#end();
     this.#request.body.discard();
     this.#asker.error(this.#flow, error);
+    this.#flow.forget(this.#asker.hasFlow);
   }
 
   #end(): void {

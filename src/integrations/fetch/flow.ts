@@ -14,11 +14,15 @@ export interface Steered {
  * leads to the attempt that is under way; an abort is heard even if there is none.
  */
 export class Flow implements Dispatcher.DispatchController {
-  readonly #steered: Steered | undefined;
+  #steered: Steered | undefined;
   #target: Dispatcher.DispatchController | undefined;
   #paused = false;
   #reason: Error | null = null;
   #over = false;
+
+  /** What the last attempt had of these. */
+  #rawHeaders: RawHeaders = null;
+  #rawTrailers: RawHeaders = null;
 
   /** @param steered undefined: nothing, as it has failed already */
   constructor(steered: Steered | undefined) {
@@ -36,6 +40,21 @@ export class Flow implements Dispatcher.DispatchController {
     this.#over = true;
   }
 
+  /**
+   * The handler knows that it has ended. It may keep this for as long as it likes, as signals of
+   * `fetch` do, so that this must not keep in turn what the request was made of.
+   *
+   * @param asked whether it can still be asked for the headers as they came
+   */
+  forget(asked: boolean): void {
+    if (asked) {
+      this.#rawHeaders = this.rawHeaders;
+      this.#rawTrailers = this.rawTrailers;
+    }
+    this.#steered = undefined;
+    this.#target = undefined;
+  }
+
   get aborted(): boolean {
     return this.#reason !== null;
   }
@@ -49,7 +68,7 @@ export class Flow implements Dispatcher.DispatchController {
   }
 
   get rawHeaders(): RawHeaders {
-    return this.#target?.rawHeaders ?? null;
+    return this.#target === undefined ? this.#rawHeaders : (this.#target.rawHeaders ?? null);
   }
 
   set rawHeaders(headers: RawHeaders) {
@@ -57,7 +76,7 @@ export class Flow implements Dispatcher.DispatchController {
   }
 
   get rawTrailers(): RawHeaders {
-    return this.#target?.rawTrailers ?? null;
+    return this.#target === undefined ? this.#rawTrailers : (this.#target.rawTrailers ?? null);
   }
 
   set rawTrailers(trailers: RawHeaders) {
