@@ -72,7 +72,7 @@ export class OwnRecords {
 
   #watch(part: "all" | "info" | { host: string }, from: number, forget: () => void): Watch {
     return this.#store.watch(
-      { service: this.#service, part, from },
+      { service: this.#service, part, from, patient: true },
       {
         established: () => this.#observer.found(),
         interrupted: () => this.#observer.lost(),

@@ -13,8 +13,10 @@ export async function writePrivateHosts(keeper: ServiceKeeper, session: Session)
   const { context, service } = keeper;
 
   const hosts = due.map((entry) => hostWrite(entry));
+  const asksForInfo =
+    writer !== undefined && (keeper.info?.value === undefined || newcomers.length > 0);
   let infoWritten: Promise<void> | undefined;
-  const beside = () => infoWritten;
+  const beside = () => (asksForInfo ? (infoWritten ??= writeMissingInfo(keeper)) : undefined);
   let refused = false;
   const writes: Promise<unknown>[] = pieces(hosts, context.writeSize).map(async (piece) => {
     const { applied } = await writePiece(context, service, piece, { session, beside });
@@ -22,11 +24,11 @@ export async function writePrivateHosts(keeper: ServiceKeeper, session: Session)
     refused = true;
     keeper.lookAgain();
   });
-  if (writer !== undefined && (keeper.info?.value === undefined || newcomers.length > 0)) {
-    infoWritten = writeMissingInfo(keeper);
-    writes.push(infoWritten);
-  }
-  await settled(writes);
+  // Where it is asked for before it is written, that would hold up the hosts: so it is when some are there.
+  if (context.store.capabilities.atomicWrites || hosts.length === 0) void beside();
+  const underWay = () => (infoWritten === undefined ? writes : [...writes, infoWritten]);
+  await Promise.allSettled(underWay());
+  await settled(underWay());
   if (
     refused ||
     writer === undefined ||

@@ -259,6 +259,12 @@ export interface WatchTarget {
 
   /** The first revision that is wanted. */
   readonly from: number;
+
+  /**
+   * Whether it may begin a moment later, as whoever watches its own records is in no hurry: for a store
+   * to which a watch is a connection. What happens until then is told all the same. Default: false.
+   */
+  readonly patient?: boolean | undefined;
 }
 
 export interface Watch {

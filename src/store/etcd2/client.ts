@@ -126,8 +126,9 @@ export class Client {
    * is there now, and was before.
    */
   put(what: string, request: KeysRequest, call: ClientCall): Promise<number> {
-    const parameters = { ...request.parameters, noValueOnSuccess: "true" };
-    return this.#inTurn(what, { ...request, parameters }, call, decodeIndexOnly);
+    const { method, key, parameters } = request;
+    const brief = { method, key, parameters, brief: true };
+    return this.#inTurn(what, brief, call, decodeIndexOnly);
   }
 
   #inTurn<T>(what: string, request: KeysRequest, call: ClientCall, decode: Decode<T>): Promise<T> {

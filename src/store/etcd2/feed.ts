@@ -11,6 +11,9 @@ export interface Follower {
   /** The first index that is wanted. */
   readonly from: number;
 
+  /** Whether it can wait for {@link patienceMs} before a poll is opened for it. */
+  readonly patient: boolean;
+
   /** etcd tells of everything from here on; told again after an interruption. */
   opened(): void;
   event(answer: KeysAnswer): void;
@@ -19,6 +22,12 @@ export interface Follower {
   /** Nothing is told after this. */
   ended(reason: WatchEnd, error: Error): void;
 }
+
+/**
+ * How long a poll is put off that nobody needs at once, as it takes a connection of its own: until what
+ * is being written meanwhile is written, and perhaps taken back.
+ */
+const patienceMs = 100;
 
 /** A poll that ends sooner, having told nothing, does not want to be asked again at once. */
 const shortestPollMs = 100;
@@ -76,6 +85,7 @@ export class Feed {
   /** Asks for what came before `#poll` began, whose events are held back until that is told. */
   #past: { close(): void } | undefined;
   #heldBack: KeysAnswer[] | undefined;
+  #cancelStart: CancelTimer | undefined;
   #cancelRetry: CancelTimer | undefined;
 
   constructor(options: {
@@ -109,11 +119,16 @@ export class Feed {
 
   add(follower: Follower): void {
     this.#followers.set(follower, { opened: false });
-    setImmediate(() => {
-      if (this.#ended || this.#followers.size === 0) return;
-      if (this.#open) this.#tellOpened();
-      else if (this.#poll === undefined && this.#cancelRetry === undefined) this.#ask();
-    });
+    if (!follower.patient || this.#poll !== undefined) setImmediate(() => this.#begin());
+    else this.#cancelStart ??= this.#clock.setTimeout(() => this.#begin(), patienceMs);
+  }
+
+  #begin(): void {
+    if (this.#ended || this.#followers.size === 0) return;
+    this.#cancelStart?.();
+    this.#cancelStart = undefined;
+    if (this.#open) this.#tellOpened();
+    else if (this.#poll === undefined && this.#cancelRetry === undefined) this.#ask();
   }
 
   remove(follower: Follower): void {
@@ -134,6 +149,7 @@ export class Feed {
 
   #stop(): void {
     this.#ended = true;
+    this.#cancelStart?.();
     this.#cancelRetry?.();
     this.#leave();
   }

@@ -12,7 +12,7 @@ import { SocketAgent } from "./socket-agent.ts";
 export const mostCalls = 32;
 
 /** How many more may be that wait for no others. */
-export const mostUrgentCalls = 16;
+export const mostUrgentCalls = 32;
 
 /** The largest answer that is read. */
 export const mostBytes: number = 64 * 2 ** 20;

@@ -8,7 +8,10 @@ export interface KeysRequest {
   readonly key: string;
 
   /** The query of a GET or DELETE, the form of a PUT. */
-  readonly parameters?: Readonly<Record<string, string>>;
+  readonly parameters?: Readonly<Record<string, string>> | undefined;
+
+  /** Whether etcd may leave out of its answer what is there now, and was before. Default: false. */
+  readonly brief?: boolean | undefined;
 }
 
 export interface KeysNode {

@@ -9,12 +9,13 @@ export function encodeRequest(
   request: KeysRequest,
   authorization: string | undefined,
 ): HttpRequest {
-  const { method, key, parameters = {} } = request;
+  const { method, key, parameters = {}, brief = false } = request;
   const path = `/v2/keys${escaped(key)}`;
   let form = "";
   for (const [name, value] of Object.entries(parameters)) {
     form += `${form === "" ? "" : "&"}${name}=${escaped(value)}`;
   }
+  if (brief) form += `${form === "" ? "" : "&"}noValueOnSuccess=true`;
   // A URL is logged here and there, and a value has a password in it. What has none is one write less.
   if ("value" in parameters) return { method, path, body: form, authorization };
   return { method, path: form === "" ? path : `${path}?${form}`, authorization };

@@ -45,9 +45,7 @@ export class ServiceWatch implements Watch {
     this.#onClose = onClose;
     const parts = partsOf(feeds, prefix, target);
     this.#missing = parts.length;
-    this.#leave = parts.map(({ key, record }) =>
-      feeds.follow(key, this.#follower(target.from, record)),
-    );
+    this.#leave = parts.map(({ key, record }) => feeds.follow(key, this.#follower(target, record)));
   }
 
   close(): void {
@@ -57,9 +55,13 @@ export class ServiceWatch implements Watch {
     this.#onClose(this);
   }
 
-  #follower(from: number, recordOf: (key: string) => RecordName | undefined): Follower {
+  #follower(
+    { from, patient = false }: WatchTarget,
+    recordOf: (key: string) => RecordName | undefined,
+  ): Follower {
     return {
       from,
+      patient,
       opened: () => {
         this.#missing -= 1;
         if (this.#missing > 0 || this.#closed) return;

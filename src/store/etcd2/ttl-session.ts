@@ -11,10 +11,10 @@ const refreshAfter = 0.5;
 const firstRefreshAfter = 0.25;
 
 /** Hosts that are due within this part of the time are refreshed together. */
-const together = 0.03;
+const together = 0.05;
 
 /** How many are refreshed at once. */
-const mostAtOnce = 16;
+const mostAtOnce = 32;
 
 /** The shortest pause after a refresh that failed. */
 const shortestPauseMs = 50;
@@ -62,7 +62,7 @@ export class TtlSession implements Session, Holder {
   readonly #hosts = new Map<string, Kept>();
   #refreshing = 0;
 
-  /** Those that are due and for which there was no place yet, the most urgent first. */
+  /** Those that are due and for which there was no place yet, the most urgent last. */
   #waiting: Kept[] = [];
 
   /** Keys that are about to be put under it, and how often. */
@@ -162,14 +162,14 @@ export class TtlSession implements Session, Holder {
       if (kept.dueAt <= until) due.push(kept);
       else if (kept.dueAt < next) next = kept.dueAt;
     }
-    this.#waiting = due.sort((one, other) => one.dueAt - other.dueAt);
+    this.#waiting = due.sort((one, other) => other.dueAt - one.dueAt);
     this.#refreshWaiting();
     if (next < Infinity) this.#lookAt(next);
   }
 
   #refreshWaiting(): void {
     while (this.#refreshing < mostAtOnce && !this.ended.aborted) {
-      const kept = this.#waiting.shift();
+      const kept = this.#waiting.pop();
       if (kept === undefined) return;
       if (this.#hosts.get(kept.host.key) === kept) void this.#refresh(kept);
     }

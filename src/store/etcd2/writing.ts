@@ -115,9 +115,8 @@ export class Writing {
     const guardOf = (change: Change) =>
       guards.size === 0 ? undefined : guards.get(textName(nameOf(change)));
     const named = () => this.#named(service, conditions, options);
-    // Most infos are there, and to have all members refuse a PUT would hold up the host that is put beside it.
+    // Most infos are there, and to have all members refuse a PUT would hold up whatever else they do.
     if (conditions.length === 1 && conditions.every(wantsNoInfo)) {
-      await new Promise((resolve) => setImmediate(resolve));
       const current = await this.#reading.knownInfo(service, options);
       if (current.info !== undefined) return { applied: false, current };
     }

@@ -1,0 +1,83 @@
+import { expect, onTestFinished, test } from "vitest";
+import { Discovery } from "../../../src/discovery.ts";
+import { DiscoveryError } from "../../../src/errors.ts";
+import type { Store } from "../../../src/store/store.ts";
+import { memoryStore } from "../../../src/testing/index.ts";
+import { eventually } from "../../support/eventually.ts";
+
+const host = { privateHostname: "10.0.0.1", ports: { http: 80 } };
+
+/** A store that takes down what writes it is asked for, and does with each as the test says. */
+function asked(atomicWrites: boolean) {
+  const inner = memoryStore();
+  const writes: string[] = [];
+  const control = { before: (_kind: string): Promise<void> => Promise.resolve() };
+  const store = new Proxy<Store>(inner, {
+    get(target, name) {
+      if (name === "capabilities") return { ...target.capabilities, atomicWrites };
+      if (name === "write") {
+        return async (...[write, options]: Parameters<Store["write"]>) => {
+          const kind = write.changes.some((change) => change.kind === "put-info") ? "info" : "host";
+          writes.push(kind);
+          await control.before(kind);
+          return target.write(write, options);
+        };
+      }
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === "function" ? (value.bind(target) as unknown) : value;
+    },
+  });
+  const discovery = new Discovery({ store });
+  onTestFinished(() => discovery.close());
+  return { control, discovery, writes };
+}
+
+test("the info is asked for when the host is there, where that is not one trip with it", async () => {
+  const { control, discovery, writes } = asked(false);
+  let answer = (): void => {};
+  control.before = (kind) =>
+    kind === "info" ? Promise.resolve() : new Promise((resolve) => (answer = resolve));
+  const registration = discovery.register("api", host);
+  await eventually(() => writes.length > 0);
+  // Nothing but promises is between the two.
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(writes).toEqual(["host"]);
+  control.before = () => Promise.resolve();
+  answer();
+  await registration.waitRegistration();
+  expect(writes).toEqual(["host", "info"]);
+});
+
+test("the info is asked for beside the host where a store takes both at once", async () => {
+  const { control, discovery, writes } = asked(true);
+  let answer = (): void => {};
+  control.before = (kind) =>
+    kind === "info" ? Promise.resolve() : new Promise((resolve) => (answer = resolve));
+  const registration = discovery.register("api", host);
+  await eventually(() => writes.length === 2);
+  expect(writes).toEqual(["host", "info"]);
+  control.before = () => Promise.resolve();
+  answer();
+  await registration.waitRegistration();
+});
+
+test.each([true, false])(
+  "an info that is refused long before the hosts are answered is tried again, and is nobody's loose end (atomic writes: %s)",
+  async (atomicWrites) => {
+    const { control, discovery, writes } = asked(atomicWrites);
+    let refusals = 0;
+    control.before = async (kind) => {
+      if (kind === "host") await new Promise((resolve) => setTimeout(resolve, 50));
+      else if ((refusals += 1) === 1) throw new DiscoveryError("UNAVAILABLE", "not now");
+    };
+    const loose: unknown[] = [];
+    const note = (reason: unknown): void => void loose.push(reason);
+    process.on("unhandledRejection", note);
+    onTestFinished(() => void process.off("unhandledRejection", note));
+    const registration = discovery.register("api", host);
+    await registration.waitRegistration();
+    await eventually(() => writes.filter((kind) => kind === "info").length === 2);
+    expect(loose).toEqual([]);
+    expect(registration.state).toBe("registered");
+  },
+);
