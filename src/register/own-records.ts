@@ -30,6 +30,9 @@ export class OwnRecords {
   #all: Watch | undefined;
   #info: Watch | undefined;
 
+  /** After a watch that has missed something, the next one had better not. */
+  #patient = true;
+
   constructor(store: Store, service: string, observer: OwnRecordsObserver) {
     this.#store = store;
     this.#service = service;
@@ -72,7 +75,7 @@ export class OwnRecords {
 
   #watch(part: "all" | "info" | { host: string }, from: number, forget: () => void): Watch {
     return this.#store.watch(
-      { service: this.#service, part, from, patient: true },
+      { service: this.#service, part, from, patient: this.#patient },
       {
         established: () => this.#observer.found(),
         interrupted: () => this.#observer.lost(),
@@ -81,6 +84,7 @@ export class OwnRecords {
         },
         ended: (reason, error) => {
           forget();
+          this.#patient = false;
           this.#observer.ended(reason, error);
         },
       },

@@ -1,5 +1,6 @@
 import { decodeHost, encodeInfo, infoOf } from "../model/record.ts";
 import type { Session } from "../store/store.ts";
+import type { Entry } from "./entry.ts";
 import { hostWrite, pieces, writePiece } from "./host-writes.ts";
 import type { ServiceKeeper } from "./service-keeper.ts";
 import { untouched, writtenInfo } from "./seen-info.ts";
@@ -24,8 +25,11 @@ export async function writePrivateHosts(keeper: ServiceKeeper, session: Session)
     refused = true;
     keeper.lookAgain();
   });
-  // Where it is asked for before it is written, that would hold up the hosts: so it is when some are there.
-  if (context.store.capabilities.atomicWrites || hosts.length === 0) void beside();
+  // Where it is asked for before it is written, that would hold up the hosts: so it is when some are there,
+  // unless these may never be.
+  const inTheWay =
+    !context.store.capabilities.atomicWrites && due.length > 0 && !due.some(isUnanswered);
+  if (!inTheWay) void beside();
   const underWay = () => (infoWritten === undefined ? writes : [...writes, infoWritten]);
   await Promise.allSettled(underWay());
   await settled(underWay());
@@ -57,6 +61,10 @@ export async function writePrivateHosts(keeper: ServiceKeeper, session: Session)
     if (result.applied) keeper.info = writtenInfo(record, result.revision);
     else keeper.see(result.current.info, result.current.revision);
   }
+}
+
+function isUnanswered({ unanswered }: Entry): boolean {
+  return unanswered;
 }
 
 /**

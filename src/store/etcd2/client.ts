@@ -208,7 +208,12 @@ export class Client {
   }
 
   get status(): StoreStatus {
-    return { ...this.#endpoints.status, revision: this.#cluster.mark.revision };
+    return { ...this.#endpoints.status, revision: this.revision };
+  }
+
+  /** How far etcd had come, as far as is known. */
+  get revision(): number {
+    return this.#cluster.mark.revision;
   }
 
   /** Fails whatever is under way with `CLOSED`; polls fall silent; no socket and no timer is left when it resolves. */

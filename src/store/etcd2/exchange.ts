@@ -92,7 +92,10 @@ export class Exchange {
     request.once("socket", ({ bytesRead }) => {
       this.#readBefore = bytesRead;
     });
-    request.on("error", (error) => this.#failed(error));
+    request.on("error", (error) => {
+      // One that was given up may fail once more, as when the rest of it cannot be written either.
+      if (request === this.#request) this.#failed(error);
+    });
     request.once("response", (answer) => this.#answered(answer));
     request.once("close", () => {
       if (request !== this.#request) return;
@@ -132,7 +135,9 @@ export class Exchange {
     this.#repeatable = false;
     // What was kept along with it is not likely to be better.
     this.#options.agent.dropIdle();
+    const former = this.#request;
     this.#request = this.#send();
+    former.destroy();
   }
 
   /** Whether a kept connection had been given up by the other side, it seems: the request may not even have been read. */

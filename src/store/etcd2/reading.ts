@@ -73,10 +73,13 @@ export class Reading {
     };
   }
 
-  /** The info as the member in use knows it by itself, at the index that this member has come to. */
+  /** The info as the member in use knows it by itself, unless that is behind what was seen before: then as all know it. */
   async knownInfo(service: string, options: CallOptions): Promise<Listing> {
     const key = infoKey(this.#prefix, service);
-    const { node, index } = await this.get(key, options, { linearizable: false });
+    const { revision } = this.#client;
+    const left = withDeadline(this.#clock, options);
+    const { node, index } = await this.get(key, left, { linearizable: false });
+    if (index < revision) return this.read(service, { info: true, hosts: [] }, left);
     return { revision: index, info: node && this.#info(service, node), hosts: [] };
   }
 

@@ -16,7 +16,8 @@ const together = 0.05;
 /** How many are refreshed at once. */
 const mostAtOnce = 32;
 
-/** The shortest pause after a refresh that failed. */
+/** The pause after a refresh that failed, as a part of the time, and the shortest one. */
+const againAfter = 0.03;
 const shortestPauseMs = 50;
 
 /** What a session needs of its store. */
@@ -190,7 +191,7 @@ export class TtlSession implements Session, Holder {
       }
     } catch (error) {
       this.#failure = error as Error;
-      kept.dueAt = clock.now() + Math.max(shortestPauseMs, this.#ttlMs * together);
+      kept.dueAt = clock.now() + Math.max(shortestPauseMs, this.#ttlMs * againAfter);
     } finally {
       kept.refreshing = false;
       this.#refreshing -= 1;

@@ -1,4 +1,6 @@
-import { describe, expect, test } from "vitest";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import type { Socket } from "node:net";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { isDiscoveryError } from "../../../src/errors.ts";
 import { isKeysError } from "../../../src/store/etcd2/keys-api.ts";
 import { clientOf, patiently, reasonOf, record } from "../../support/etcd2-client.ts";
@@ -246,6 +248,36 @@ test("a kept connection that the server has given up is no failure for what may 
   const error = await reasonOf(client.call("write", put, once));
   expect(error).toMatchObject({ code: "UNAVAILABLE", cause: { neverSent: false } });
   expect(server.requests).toHaveLength(sent + 1);
+});
+
+test("a kept connection that fails once more after it was given up does no harm to the request that took its place", async () => {
+  const sockets: Socket[] = [];
+  const opened = (message: unknown): void =>
+    void sockets.push((message as { socket: Socket }).socket);
+  subscribe("net.client.socket", opened);
+  onTestFinished(() => void unsubscribe("net.client.socket", opened));
+  await using server = await ScriptedHttpServer.start(serve);
+  await using client = clientOf([server.origin]);
+  await client.call("read", get, patiently);
+  const [first] = sockets;
+  let failed = 0;
+  server.script = (request) => {
+    if (request.socket !== server.sockets[0]) {
+      serve(request);
+      return;
+    }
+    // As where the rest of what lies in it cannot be written, either.
+    first?.on("end", () => {
+      failed += first.listenerCount("error");
+      first.emit("error", new Error("late"));
+    });
+    request.socket.end();
+  };
+  expect(await client.call("read", get, patiently)).toMatchObject({ node });
+  // That of the request was among them.
+  expect(failed).toBeGreaterThan(1);
+  expect(server.sockets).toHaveLength(2);
+  await eventually(() => server.open === 1);
 });
 
 test("one signal ends what it was given to, with its reason", async () => {

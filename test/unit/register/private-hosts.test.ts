@@ -81,3 +81,14 @@ test.each([true, false])(
     expect(registration.state).toBe("registered");
   },
 );
+
+test("hosts that cannot be written do not keep the info from being", async () => {
+  const { control, discovery, writes } = asked(false);
+  control.before = (kind) =>
+    kind === "info"
+      ? Promise.resolve()
+      : Promise.reject(new DiscoveryError("UNAVAILABLE", "something is in the way"));
+  discovery.register("api", host);
+  await eventually(() => writes.includes("info"));
+  expect(writes[0]).toBe("host");
+});

@@ -159,7 +159,9 @@ describe("a process that starts while etcd is away", () => {
     const shard = stage.mirrors.live(service, { snapshot: file, shard: "1" });
     const none = stage.mirrors.live(service, { snapshot: file, shard: "2" });
     const strict = stage.mirrors.live(service, { snapshot: file, maxStaleMs: 10_000 });
-    await eventually(() => shard.hosts.length === 1 && strict.hosts.length === 2);
+    const pools = [shard, none, strict];
+    await eventually(() => pools.every(({ freshness }) => freshness.source === "disk"));
+    expect([shard.hosts.length, strict.hosts.length]).toEqual([1, 2]);
     expect(code(() => none.pick())).toBe("NO_HOST_FOUND_ON_SHARD");
     await stage.clock.advance(11_000);
     expect(code(() => strict.pick())).toBe("UNAVAILABLE");
