@@ -1,7 +1,7 @@
 // @ts-check
 import { Bare } from "./bare.js";
 import { Child } from "./child.js";
-import { byTurns, instant, median, medians } from "./harness.js";
+import { byTurns, instant, median, mediansOf } from "./harness.js";
 import { Ours } from "./ours.js";
 import { Peer } from "./peer.js";
 import { atMost } from "./table.js";
@@ -112,22 +112,13 @@ async function compared({ etcd: { endpoint }, rounds, times }, service, contests
       },
     ]);
     const results = await byTurns(rounds, Object.fromEntries(turns));
-    return { up: picked(results, "up"), down: picked(results, "down") };
+    return {
+      up: { unit: "ms", ...mediansOf(results, "up") },
+      down: { unit: "ms", ...mediansOf(results, "down") },
+    };
   } finally {
     for (const { close } of Object.values(contenders)) await close();
   }
-}
-
-/**
- * @param {Record<string, { up: number, down: number }[]>} results
- * @param {"up" | "down"} what
- */
-function picked(results, what) {
-  const each = Object.entries(results).map(([name, rounds]) => [
-    name,
-    rounds.map((it) => it[what]),
-  ]);
-  return { unit: "ms", ...medians(Object.fromEntries(each)) };
 }
 
 /**

@@ -59,6 +59,21 @@ export function medians({ ours = [], peer = [], bare = [] }) {
 }
 
 /**
+ * The same of one of several things that were measured in each round.
+ *
+ * @template {string} T
+ * @param {Record<string, Record<T, number>[]>} results
+ * @param {T} what
+ */
+export function mediansOf(results, what) {
+  const each = Object.entries(results).map(([name, rounds]) => [
+    name,
+    rounds.map((it) => it[what]),
+  ]);
+  return medians(Object.fromEntries(each));
+}
+
+/**
  * How long one call takes in milliseconds, the median of `count` made one after the other.
  *
  * @param {number} count

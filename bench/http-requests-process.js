@@ -2,11 +2,11 @@
 // A process that makes HTTP requests as fast as it can. Arguments: the module of the contender, of which
 // the name is what counts (ours.js: by the service's name; bare.js: undici, to one address), the endpoint,
 // the service, a port, how many requests, and "fetch" or "request". It sends how many were answered a
-// second, and ends when it is sent "leave" or when its parent is gone.
+// second, and a second of its CPU time, and ends when it is sent "leave" or when its parent is gone.
 import { Discovery } from "etcd-discovery";
 import { ServiceClient } from "etcd-discovery/fetch";
 import { Agent, fetch, request } from "undici";
-import { throughput } from "./harness.js";
+import { cpuMs, throughput } from "./harness.js";
 
 const [module = "", endpoint = "", service = "", port = "", count = "1", by = ""] =
   process.argv.slice(2);
@@ -37,4 +37,6 @@ process.on("message", () => void leave());
 process.once("disconnect", () => process.exit());
 // Compilers have to settle.
 await throughput(Number(count) / 2, width, ask);
-process.send?.(await throughput(Number(count), width, ask));
+const start = cpuMs();
+const perSecond = await throughput(Number(count), width, ask);
+process.send?.({ perSecond, perCpuSecond: (Number(count) / (cpuMs() - start)) * 1_000 });
