@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { chmod, chown, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { eventually } from "../../../support/eventually.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../../support/temporary-folder.ts";
 import { putHost, service } from "../stage.ts";
@@ -13,12 +13,13 @@ let file: string;
 beforeEach(async () => {
   folder = await temporaryFolder();
   file = join(folder.path, "api.json");
+  // When all pools are closed, which write their files to the last.
+  onTestFinished(() => folder[Symbol.asyncDispose]());
 });
 
-afterEach(async () => {
+afterEach(() => {
   vi.useRealTimers();
   vi.restoreAllMocks();
-  await folder[Symbol.asyncDispose]();
 });
 
 const written = async (): Promise<string[]> => {
