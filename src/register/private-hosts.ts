@@ -27,9 +27,9 @@ export async function writePrivateHosts(keeper: ServiceKeeper, session: Session)
   });
   // Where it is asked for before it is written, that would hold up the hosts: so it is when some are there,
   // unless these may never be.
-  const inTheWay =
+  const hostsFirst =
     !context.store.capabilities.atomicWrites && due.length > 0 && !due.some(isUnanswered);
-  if (!inTheWay) void beside();
+  if (!hostsFirst) void beside();
   const underWay = () => (infoWritten === undefined ? writes : [...writes, infoWritten]);
   await Promise.allSettled(underWay());
   await settled(underWay());

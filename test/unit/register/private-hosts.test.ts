@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { Discovery } from "../../../src/discovery.ts";
 import { DiscoveryError } from "../../../src/errors.ts";
@@ -32,33 +33,23 @@ function asked(atomicWrites: boolean) {
   return { control, discovery, writes };
 }
 
-test("the info is asked for when the host is there, where that is not one trip with it", async () => {
-  const { control, discovery, writes } = asked(false);
+test.each([
+  { atomicWrites: false, first: ["host"], how: "when the host is there" },
+  { atomicWrites: true, first: ["host", "info"], how: "beside the host" },
+])("with atomic writes: $atomicWrites, the info is asked for $how", async (each) => {
+  const { control, discovery, writes } = asked(each.atomicWrites);
   let answer = (): void => {};
   control.before = (kind) =>
     kind === "info" ? Promise.resolve() : new Promise((resolve) => (answer = resolve));
   const registration = discovery.register("api", host);
   await eventually(() => writes.length > 0);
   // Nothing but promises is between the two.
-  await new Promise((resolve) => setImmediate(resolve));
-  expect(writes).toEqual(["host"]);
+  await nextTurn();
+  expect(writes).toEqual(each.first);
   control.before = () => Promise.resolve();
   answer();
   await registration.waitRegistration();
   expect(writes).toEqual(["host", "info"]);
-});
-
-test("the info is asked for beside the host where a store takes both at once", async () => {
-  const { control, discovery, writes } = asked(true);
-  let answer = (): void => {};
-  control.before = (kind) =>
-    kind === "info" ? Promise.resolve() : new Promise((resolve) => (answer = resolve));
-  const registration = discovery.register("api", host);
-  await eventually(() => writes.length === 2);
-  expect(writes).toEqual(["host", "info"]);
-  control.before = () => Promise.resolve();
-  answer();
-  await registration.waitRegistration();
 });
 
 test.each([true, false])(
@@ -67,7 +58,8 @@ test.each([true, false])(
     const { control, discovery, writes } = asked(atomicWrites);
     let refusals = 0;
     control.before = async (kind) => {
-      if (kind === "host") await new Promise((resolve) => setTimeout(resolve, 50));
+      // Rejections that nobody has seen to are told of after a turn of the event loop.
+      if (kind === "host") for (let turn = 0; turn < 3; turn += 1) await nextTurn();
       else if ((refusals += 1) === 1) throw new DiscoveryError("UNAVAILABLE", "not now");
     };
     const loose: unknown[] = [];
